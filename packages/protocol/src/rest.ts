@@ -1,0 +1,59 @@
+// The bodies of the REST API (port 8080) and the events of its streams. The API's OpenAPI document is made from these.
+import { z } from "zod";
+import { Artifact, Job, ParameterValue, PipelineSummary, Step } from "./job.ts";
+import { SecretName } from "./id.ts";
+import { BlueprintSync, SecretSummary } from "./query-methods.ts";
+import { ParameterSpec } from "./blueprint.ts";
+
+export const JobPage = z.object({ items: z.array(Job), nextCursor: z.string().optional() });
+export const JobDetail = Job.extend({
+  steps: z.array(Step),
+  artifacts: z.array(Artifact),
+  logSizeBytes: z.number().int(),
+});
+export type JobDetail = z.infer<typeof JobDetail>;
+export const PipelineList = z.object({ items: z.array(PipelineSummary) });
+export const PipelineDetail = PipelineSummary.extend({ params: z.record(z.string(), ParameterSpec) });
+export const TriggerRequestBody = z.object({
+  /** The branch to run; the repository's default branch if absent. */
+  branch: z.string().min(1).max(500).optional(),
+  commitSha: z.string().optional(),
+  params: z.record(z.string(), ParameterValue).default({}),
+});
+/** The trigger is durable; its jobs follow. With `wait`, the answer names them. */
+export const TriggerResponseBody = z.object({ triggerId: z.string(), jobs: z.array(Job) });
+export const ArtifactList = z.object({ items: z.array(Artifact) });
+export const SecretList = z.object({ items: z.array(SecretSummary) });
+export const SecretSetRequestBody = z.object({
+  name: SecretName,
+  pipelineName: z.string().optional(),
+  value: z.string().max(65_536),
+});
+export const BlueprintStatus = z.object({ commitSha: z.string().optional(), syncs: z.array(BlueprintSync) });
+export const WebhookResponseBody = z.object({
+  status: z.enum(["accepted", "ignored", "duplicate"]),
+  triggerId: z.string().optional(),
+  detail: z.string().optional(),
+});
+export const HealthReport = z.object({
+  status: z.enum(["ok", "failing"]),
+  checks: z.array(z.object({ name: z.string(), ok: z.boolean(), detail: z.string().optional() })),
+});
+export type HealthReport = z.infer<typeof HealthReport>;
+export const Me = z.object({ subject: z.string(), admin: z.boolean() });
+
+/**
+ * The events of `GET /api/v1/jobs/{id}/logs/stream`.
+ *
+ * `event: log` carries a JSON object with `text` (bytes of the log as UTF-8, invalid sequences replaced); its `id` is the
+ * byte offset after it, so that `Last-Event-ID` goes on exactly there. `step` and `job` carry a Step and a Job whenever one
+ * changes, all of them once at the beginning, and have no id of their own. `end` comes last, with the job's final state; a
+ * client closes then. Comments every 15 s keep proxies from closing the connection.
+ */
+export const LogStreamEvent = z.discriminatedUnion("event", [
+  z.object({ event: z.literal("log"), id: z.number().int(), data: z.object({ text: z.string() }) }),
+  z.object({ event: z.literal("step"), data: Step }),
+  z.object({ event: z.literal("job"), data: Job }),
+  z.object({ event: z.literal("end"), data: Job }),
+]);
+export type LogStreamEvent = z.infer<typeof LogStreamEvent>;

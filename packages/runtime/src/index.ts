@@ -1,0 +1,1 @@
+export type { LauncherCommand, RuntimeDriver, SandboxObservation, SandboxSpec, StepProbe } from "./driver.ts";
