@@ -15,6 +15,7 @@ const installedMark = join(root, "node_modules", ".danube-installed");
 requireNode(20);
 if (toolVersion() !== pnpmVersion) bringPnpm();
 if (installDigest() !== readMark()) installDependencies();
+requireProjectNode(24);
 
 const [, , ...command] = process.argv;
 if (command.length > 0) {
@@ -26,6 +27,17 @@ if (command.length > 0) {
 function requireNode(major) {
   const found = Number(process.versions.node.split(".")[0]);
   if (found < major) fail(`Node.js ${major} or later is needed to start; this is ${process.versions.node}.`);
+}
+
+// The registry brings Node.js for Linux and for Macs with Intel; elsewhere the machine's own must be new enough.
+function requireProjectNode(major) {
+  const brought = join(root, "node_modules", ".bin", "node");
+  const command = existsSync(brought) ? brought : "node";
+  const version = spawnSync(command, ["--version"], { encoding: "utf8" }).stdout?.trim() ?? "none";
+  if (Number(version.replace(/^v/, "").split(".")[0]) >= major) return;
+  fail(
+    `Node.js ${major} or later is needed; none is brought for ${process.platform}-${process.arch} and this machine has ${version}.`,
+  );
 }
 
 function toolVersion() {
