@@ -1,5 +1,5 @@
 import { infrastructureReasons, isFinal, JobStatus, Reason } from "@danube/protocol";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type JobEvent, type JobState, transition } from "./transition.ts";
 
@@ -132,6 +132,7 @@ describe("transition", () => {
     fc.constant<JobEvent>(events.duration),
     fc.constant<JobEvent>(events.grace),
     fc.constant<JobEvent>(events.running),
+    fc.constant<JobEvent>(events.success),
     fc.record({
       type: fc.constant("refused" as const),
       reason: fc.constantFrom("policy_denied" as const, "pipeline_error" as const),
