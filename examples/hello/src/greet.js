@@ -1,0 +1,4 @@
+/** A greeting for `name`, or for the world. */
+export function greet(name = "world") {
+  return `Hello, ${name}!`;
+}
