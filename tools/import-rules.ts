@@ -38,7 +38,7 @@ export const importRules: Readonly<Record<string, RoomRule>> = {
   },
   // Tests and measurements from outside: they may look at everything that is public.
   e2e: { may: ["protocol", "kit", "rpc", "rpc/testing", "logs", "db/read", "sdk"] },
-  bench: { may: ["protocol", "kit", "rpc", "logs", "db/read"] },
+  bench: { may: ["protocol", "e2e/harness"] },
   tools: { may: [] },
   examples: { may: ["sdk", "sdk/testing"] },
 };
