@@ -52,6 +52,7 @@ export {
   StoredPipeline,
 } from "./query-methods.ts";
 export * from "./rest.ts";
+export { SandboxFile, sandboxFileName } from "./sandbox-file.ts";
 export {
   Actor,
   type CommandMethods,
@@ -62,4 +63,5 @@ export {
   serviceMethods,
 } from "./service-methods.ts";
 export { FinalJobStatus, infrastructureReasons, isFinal, JobStatus, Reason, StepStatus } from "./status.ts";
+export { parseExitFile, type StepFileName, stepDirectory, stepFile, stepFileNames } from "./step-files.ts";
 export { Forge, PullRequestInfo, Trigger, TriggerEvent, TriggerType } from "./trigger.ts";
