@@ -47,6 +47,7 @@ function generate(schema: z.ZodType): JsonSchema {
       // Tells ajv (and editors that know OpenAPI's keyword) which variant is meant, so that errors are about that one alone.
       if (definition.type === "union" && "discriminator" in definition)
         jsonSchema["discriminator"] = { propertyName: definition.discriminator };
+      if (definition.type === "union" && "discriminator" in definition) jsonSchema.type = "object"; // else ajv lets a non-object pass
       // zod writes the largest safe integer for every bare `int()`; it tells an author nothing.
       if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
       if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum;

@@ -1,5 +1,5 @@
 // What a new configuration changes, document by document and field by field. The writer stores it, people read it.
-import { type BlueprintChange, type BlueprintConfiguration, toPointer } from "@danube/protocol";
+import { assertNever, type BlueprintChange, type BlueprintConfiguration, toPointer } from "@danube/protocol";
 
 type Kind = BlueprintChange["kind"];
 type Field = BlueprintChange["fields"][number];
@@ -47,6 +47,8 @@ function documentsOf(configuration: BlueprintConfiguration | undefined, kind: Ki
       return configuration.teams;
     case "Pipeline":
       return configuration.pipelines;
+    default:
+      return assertNever(kind);
   }
 }
 
