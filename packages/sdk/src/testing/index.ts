@@ -1,1 +1,9 @@
-export {};
+export type { Reply, ScriptedStep } from "./scripted-executor.ts";
+export {
+  type RanArtifact,
+  type RanStep,
+  type TestedPipeline,
+  type TestOutcome,
+  type TestRun,
+  testPipeline,
+} from "./test-pipeline.ts";
