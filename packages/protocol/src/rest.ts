@@ -57,3 +57,31 @@ export const LogStreamEvent = z.discriminatedUnion("event", [
   z.object({ event: z.literal("end"), data: Job }),
 ]);
 export type LogStreamEvent = z.infer<typeof LogStreamEvent>;
+
+/** What `GET /api/v1/jobs/{id}/logs?search=` found: at most one match for each line. Offsets are bytes of the log. */
+export const LogSearchResult = z.object({
+  matches: z.array(
+    z.object({
+      start: z.number().int(),
+      end: z.number().int(),
+      /** From 1. */
+      lineNumber: z.number().int(),
+      lineStart: z.number().int(),
+      text: z.string(),
+    }),
+  ),
+  /** Whether there are more. */
+  truncated: z.boolean(),
+});
+export type LogSearchResult = z.infer<typeof LogSearchResult>;
+
+/**
+ * The events of `GET /api/v1/events/stream`: each job that changes, as it is now. `reset` comes first, and again whenever some
+ * may have been missed: whoever shows jobs looks them up then.
+ */
+export const StatusStreamEvent = z.discriminatedUnion("event", [
+  z.object({ event: z.literal("reset"), data: z.object({}) }),
+  z.object({ event: z.literal("job"), data: Job }),
+  z.object({ event: z.literal("configuration"), data: z.object({ commitSha: z.string().optional() }) }),
+]);
+export type StatusStreamEvent = z.infer<typeof StatusStreamEvent>;

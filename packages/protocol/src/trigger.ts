@@ -41,6 +41,10 @@ export const TriggerEvent = z.object({
   /** Only for `manual`, `cron` and `rerun`: the one pipeline that is meant. */
   pipelineName: z.string().optional(),
   params: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).optional(),
+  /** Only for `rerun`: the job to run again. */
+  parentJobId: Id.optional(),
+  /** Only for `cron`: the schedule that fired, as the last slot is remembered for it. */
+  schedule: z.string().optional(),
   /** Only for `cron`: the slot, by which it is fired at most once. */
   slot: Timestamp.optional(),
 });
