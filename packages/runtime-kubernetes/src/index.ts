@@ -1,0 +1,12 @@
+export { createKubernetesDriver, type KubernetesDriverOptions } from "./kubernetes-driver.ts";
+export {
+  buildPod,
+  buildSecret,
+  labels,
+  objectName,
+  ownedBy,
+  type PodSettings,
+  podPaths,
+  type RunAsPolicy,
+} from "./pod-spec.ts";
+export { type PodView, viewPod } from "./pod-view.ts";
