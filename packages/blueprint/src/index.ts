@@ -6,3 +6,9 @@ export { createGlobFilter, type GlobFilter } from "./glob.ts";
 export { type BlueprintResult, parseBlueprint } from "./parse-blueprint.ts";
 export { planChanges } from "./plan-changes.ts";
 export { normaliseRepositoryUrl } from "./repository-url.ts";
+export {
+  type BlueprintLocation,
+  type FetchedBlueprint,
+  fetchBlueprint,
+  findBlueprintCommit,
+} from "./fetch-blueprint.ts";
