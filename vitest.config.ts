@@ -2,7 +2,8 @@ import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   test: {
-    reporters: ["default"],
+    reporters: process.env["DANUBE_TEST_REPORT"] ? ["default", "json"] : ["default"],
+    outputFile: { json: process.env["DANUBE_TEST_REPORT"] ?? "" },
     maxWorkers: 2,
     projects: [
       {
@@ -23,7 +24,7 @@ export default defineConfig({
       {
         test: {
           name: "cluster",
-          include: process.env["KUBECONFIG"]
+          include: process.env["DANUBE_TEST_CLUSTER"]
             ? ["e2e/cluster/**/*.test.ts", "packages/runtime-kubernetes/**/*.cluster-test.ts"]
             : [],
           testTimeout: 300_000,
