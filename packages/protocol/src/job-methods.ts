@@ -129,7 +129,8 @@ export const JobOutcome = z.discriminatedUnion("status", [
   z.object({ status: z.literal("success") }),
   z.object({
     status: z.literal("failure"),
-    reason: z.enum(["step_failed", "pipeline_error"]),
+    /** `infra_lost`: the repository could not be reached, so that the pipeline never began. */
+    reason: z.enum(["step_failed", "pipeline_error", "infra_lost"]),
     /** One sentence, with file and line where there is one. */
     message: z.string(),
     stepId: Id.optional(),
