@@ -1,3 +1,4 @@
+export { bearerToken } from "./bearer-token.ts";
 export { createRpcClient, type RpcClientOptions } from "./client.ts";
 export type {
   CallOptions,

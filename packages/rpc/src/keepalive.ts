@@ -1,0 +1,38 @@
+// Finds out that the other end of a connection is gone though nobody said so: a half-open connection.
+import type { Http2Session } from "node:http2";
+import type { Clock } from "@danube/kit";
+
+export interface KeepaliveOptions {
+  readonly clock: Clock;
+  readonly intervalMs: number;
+  /** How long an answer may take. */
+  readonly timeoutMs: number;
+  /** Called once if the connection is dead, before the session is destroyed. */
+  readonly onDead: () => void;
+}
+
+/**
+ * Pings at once and then at every interval, until the session closes. An answer may be late behind bulk data, so any byte
+ * that arrives counts as a sign of life; without one the session is destroyed.
+ */
+export function keepAlive(session: Http2Session, { clock, intervalMs, timeoutMs, onDead }: KeepaliveOptions): void {
+  let cancel = (): void => undefined;
+  session.once("close", () => cancel());
+
+  const ping = (): void => {
+    const bytesBefore = session.socket.bytesRead;
+    const cancelTimeout = clock.setTimeout(() => {
+      if (session.socket.bytesRead !== bytesBefore) return ping();
+      onDead();
+      session.destroy();
+    }, timeoutMs);
+    cancel = cancelTimeout;
+    session.ping(() => {
+      // The answer to an earlier ping changes nothing: the next one is on its way already.
+      if (cancel !== cancelTimeout || session.destroyed) return;
+      cancelTimeout();
+      cancel = clock.setTimeout(ping, intervalMs);
+    });
+  };
+  ping();
+}

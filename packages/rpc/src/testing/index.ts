@@ -1,0 +1,1 @@
+export { type CutHow, createTcpProxy, type TcpProxy, type TcpProxyOptions } from "./tcp-proxy.ts";
