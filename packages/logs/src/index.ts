@@ -1,20 +1,20 @@
-export { deleteLog } from "./log-files.ts";
-export { followLog, type LogChunk, type LogFollower } from "./log-follower.ts";
+export { deleteLog, type LogLocation } from "./log-files.ts";
+export { type FollowLogOptions, followLog, type LogChunk, type LogFollower } from "./log-follower.ts";
+export { pipelineSourceName } from "./log-merge.ts";
 export {
-  type LogMatch,
   type LogRange,
   type LogReader,
-  type LogSearch,
+  type LogReadOptions,
   type LogSegment,
   type LogStatus,
   openLogReader,
 } from "./log-reader.ts";
+export type { LogMatch, LogSearch, LogSearchResult } from "./log-search.ts";
 export {
   type JobLogWriter,
   type LogSource,
   type OpenLogWriterOptions,
   openLogWriter,
-  pipelineSourceName,
 } from "./log-writer.ts";
 export {
   createRedactor,

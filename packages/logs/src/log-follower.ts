@@ -14,16 +14,63 @@ export interface LogFollower extends AsyncIterable<LogChunk> {
   notify(growth?: { readonly sizeBytes?: number; readonly closed?: boolean }): void;
 }
 
-/**
- * Follows `reader` from offset `from`. The iteration ends after the last byte once `notify` said closed, or when `signal`
- * aborts. Reads only as fast as it is asked: a slow consumer holds one chunk.
- */
-export function followLog(_options: {
-  readonly reader: LogReader;
+export interface FollowLogOptions {
+  readonly reader: Pick<LogReader, "size" | "readChunk">;
   readonly from: number;
   /** 64 KiB unless told otherwise. */
   readonly chunkBytes?: number;
   readonly signal?: AbortSignal;
-}): LogFollower {
-  throw new Error("not yet");
+}
+
+/**
+ * Follows `reader` from offset `from`. The iteration ends after the last byte once `notify` said closed, or when `signal`
+ * aborts. Reads only as fast as it is asked: a slow consumer holds one chunk. Many followers of one reader share their reads.
+ */
+export function followLog({ reader, from, chunkBytes = 65_536, signal }: FollowLogOptions): LogFollower {
+  let sizeBytes = 0;
+  let mustLookUp = true;
+  let closed = false;
+  let wakeUp = Promise.withResolvers<void>();
+  const wake = (): void => {
+    wakeUp.resolve();
+    wakeUp = Promise.withResolvers<void>();
+  };
+
+  const isAborted = (): boolean => signal?.aborted ?? false;
+
+  async function* follow(): AsyncGenerator<LogChunk, void, undefined> {
+    signal?.addEventListener("abort", wake);
+    try {
+      let offset = from;
+      while (!isAborted()) {
+        // Taken before looking, so that nothing that happens meanwhile is slept through.
+        const nextWakeUp = wakeUp.promise;
+        if (mustLookUp) {
+          mustLookUp = false;
+          sizeBytes = Math.max(sizeBytes, await reader.size());
+        } else if (offset < sizeBytes) {
+          const bytes = await reader.readChunk(offset, Math.min(chunkBytes, sizeBytes - offset));
+          if (bytes.length === 0) return;
+          yield { offset, nextOffset: offset + bytes.length, bytes };
+          offset += bytes.length;
+        } else if (closed) {
+          return;
+        } else {
+          await nextWakeUp;
+        }
+      }
+    } finally {
+      signal?.removeEventListener("abort", wake);
+    }
+  }
+
+  return {
+    notify(growth = {}) {
+      if (growth.sizeBytes === undefined) mustLookUp = true;
+      else sizeBytes = Math.max(sizeBytes, growth.sizeBytes);
+      closed ||= growth.closed ?? false;
+      wake();
+    },
+    [Symbol.asyncIterator]: follow,
+  };
 }

@@ -71,7 +71,7 @@ const dot = 0x2e;
 
 /** Three parts with dots between; the first begins with `{"` and a lower-case letter, encoded. Source: RFC 7519. */
 const jsonWebToken: TokenPattern = {
-  prefixes: [..."hijklmnopqrstuvwxyz0123456"].map((letter) => `eyJ${letter}`),
+  prefixes: Array.from("hijklmnopqrstuvwxyz0123456", (letter) => `eyJ${letter}`),
   match(text, start, prefixLength) {
     const size = text.bytes.length;
     let from = start + prefixLength;
