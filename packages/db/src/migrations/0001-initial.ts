@@ -222,7 +222,7 @@ WHEN OLD.status IN ('success', 'failure', 'timeout', 'cancelled') AND (
 BEGIN SELECT RAISE(ABORT, 'a final state of a job never changes'); END;
 
 CREATE TRIGGER jobs_order BEFORE UPDATE OF status ON jobs
-WHEN NEW.status IS NOT OLD.status AND NOT (
+WHEN NEW.status IS NOT OLD.status AND OLD.status IN ('pending', 'scheduling', 'running') AND NOT (
   (OLD.status = 'pending' AND NEW.status IN ('scheduling', 'failure', 'timeout', 'cancelled'))
   OR (OLD.status = 'scheduling' AND NEW.status IN ('running', 'failure', 'timeout', 'cancelled'))
   OR (OLD.status = 'running' AND NEW.status IN ('success', 'failure', 'timeout', 'cancelled')))

@@ -29,11 +29,11 @@ export function createQueries({ read }: Pick<Reader, "read">): Queries {
     name,
     async (request: unknown): Promise<Response<N>> => {
       const parsed = parseWith(queryMethods[name].request, request, "The query") as Request<N>;
-      return read((transaction) => (answers[name] as Answers[N])(transaction, parsed));
+      return read((transaction) => answers[name](transaction, parsed));
     },
   ];
   const names = Object.keys(answers) as Name[];
-  return Object.fromEntries(names.map(bind)) as unknown as Queries;
+  return Object.fromEntries(names.map(bind));
 }
 
 const answers: Answers = {

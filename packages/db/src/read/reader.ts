@@ -12,8 +12,8 @@ import type { ReadTransaction } from "../sql/transaction.ts";
 /** A connection that can't write, beside the writer, in its process or another. */
 export interface Reader {
   /** Runs `work` at once, on one consistent state: all that was committed before, and nothing that comes meanwhile. */
-  read<T>(work: (transaction: ReadTransaction) => T): T;
-  close(): void;
+  readonly read: <T>(work: (transaction: ReadTransaction) => T) => T;
+  readonly close: () => void;
 }
 
 export interface OpenReaderOptions {

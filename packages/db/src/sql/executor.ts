@@ -8,9 +8,9 @@ import { fromSqliteError } from "./sqlite-error.ts";
 export type QueryMetrics = Pick<Metrics, "dbQueriesTotal" | "dbQueryDurationSeconds">;
 
 export interface Executor {
-  all<R>(query: CompiledQuery<R>): R[];
-  first<R>(query: CompiledQuery<R>): R | undefined;
-  run(query: CompiledQuery): { readonly changes: number };
+  readonly all: <R>(query: CompiledQuery<R>) => R[];
+  readonly first: <R>(query: CompiledQuery<R>) => R | undefined;
+  readonly run: (query: CompiledQuery) => { readonly changes: number };
 }
 
 /** A text beyond these is prepared anew each time: queries of changing shape must not fill the memory. */
@@ -18,17 +18,17 @@ const maxStatements = 500;
 
 /** Errors of SQLite come out as DanubeErrors (see sqlite-error.ts). */
 export function createExecutor(sqlite: Database, metrics?: QueryMetrics): Executor {
-  const statements = new Map<string, Statement<unknown[]>>();
+  const statements = new Map<string, Statement>();
 
-  const prepare = (text: string): Statement<unknown[]> => {
+  const prepare = (text: string): Statement => {
     const known = statements.get(text);
     if (known) return known;
-    const statement = sqlite.prepare<unknown[]>(text);
+    const statement = sqlite.prepare(text);
     if (statements.size < maxStatements) statements.set(text, statement);
     return statement;
   };
 
-  const measured = <T>(text: string, run: (statement: Statement<unknown[]>) => T): T => {
+  const measured = <T>(text: string, run: (statement: Statement) => T): T => {
     const startedMs = metrics ? performance.now() : 0;
     try {
       return run(prepare(text));

@@ -13,7 +13,7 @@ export function prepare<P extends { readonly [key: string]: SqlValue }>() {
   return <R>(build: (parameters: P) => Compilable<R>): ((parameters: P) => CompiledQuery<R>) => {
     let compiled: CompiledQuery<R> | undefined;
     return (parameters) => {
-      compiled ??= build(placeholders<P>()).compile();
+      compiled ??= build(placeholders() as P).compile();
       return {
         ...compiled,
         parameters: compiled.parameters.map((value) => (value instanceof Placeholder ? parameters[value.key] : value)),
@@ -35,6 +35,6 @@ class Placeholder {
   }
 }
 
-function placeholders<P>(): P {
-  return new Proxy({}, { get: (_target, key) => new Placeholder(String(key)) }) as P;
+function placeholders(): object {
+  return new Proxy({}, { get: (_target, key) => new Placeholder(String(key)) });
 }

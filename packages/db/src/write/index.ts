@@ -20,7 +20,7 @@ export { recordBlueprintSync } from "./blueprint-syncs.ts";
 export { createJob } from "./create-job.ts";
 export { advanceCronSlot } from "./cron-slots.ts";
 export { type NewDelivery, recordDelivery } from "./deliveries.ts";
-export { deleteJobRun, getJobRun, type JobRun, keepJobRun, setJobCommit } from "./job-runs.ts";
+export { deleteJobRun, findJobTokenHash, getJobRun, type JobRun, keepJobRun, setJobCommit } from "./job-runs.ts";
 export {
   explainJob,
   findJob,

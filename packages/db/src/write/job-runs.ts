@@ -42,6 +42,14 @@ const upsert = prepare<{
     .onConflict((conflict) => conflict.column("job_id").doUpdateSet(row));
 });
 const remove = prepare<{ jobId: string }>()((p) => sqlBuilder.deleteFrom("job_runs").where("job_id", "=", p.jobId));
+const tokenHash = prepare<{ jobId: string }>()((p) =>
+  sqlBuilder.selectFrom("jobs").select("token_sha256").where("id", "=", p.jobId),
+);
+
+/** The hash of the token that the job's Coordinator has, if one was made and the job is not final. */
+export function findJobTokenHash(transaction: ReadTransaction, jobId: string): string | undefined {
+  return transaction.first(tokenHash({ jobId }))?.token_sha256 ?? undefined;
+}
 
 /** What was kept of the job; empty if nothing was. */
 export function getJobRun(transaction: ReadTransaction, jobId: string): JobRun {

@@ -1,5 +1,5 @@
 // Every change of a job's status: pending → scheduling → running → a final one. The database refuses all other ways too.
-import { isFinal, type JobStatus, type Reason } from "@danube/protocol";
+import { assertNever, isFinal, type JobStatus, type Reason } from "@danube/protocol";
 import type { Updateable } from "kysely";
 import type { JobRecord } from "../rows/job.ts";
 import type { JobsTable } from "../schema.ts";
@@ -82,6 +82,8 @@ export function isAllowed(from: JobStatus, to: JobTransition["status"]): boolean
     case "timeout":
     case "cancelled":
       return !isFinal(from);
+    default:
+      return assertNever(to);
   }
 }
 
@@ -103,5 +105,7 @@ function fieldsOf(to: JobTransition, now: string): Updateable<JobsTable> {
         message: to.message,
         token_sha256: null,
       };
+    default:
+      return assertNever(to);
   }
 }

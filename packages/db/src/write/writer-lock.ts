@@ -19,7 +19,7 @@ export interface WriterLock {
   /** Whether the writer before this one closed properly, or there was none. */
   readonly cleanBefore: boolean;
   /** Gives the lock up. `clean` false leaves the sign that the database must be checked. */
-  release(options: { readonly clean: boolean }): void;
+  readonly release: (options: { readonly clean: boolean }) => void;
 }
 
 /** Takes the lock or throws `data_locked`, at once, naming who has it. */

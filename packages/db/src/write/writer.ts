@@ -28,15 +28,15 @@ export interface Writer {
    * transaction, or have effects outside it, for it may be undone. Rejects with what `work` threw; with `storage_full` when
    * the disk is full; with `draining` after `close`; with `corrupt` when the database turns out to be damaged.
    */
-  transaction<T>(work: (transaction: WriteTransaction) => T, options?: TransactionOptions): Promise<T>;
+  readonly transaction: <T>(work: (transaction: WriteTransaction) => T, options?: TransactionOptions) => Promise<T>;
   /** Reads at once, on the writer's own connection, all that was committed before. */
-  read<T>(work: (transaction: ReadTransaction) => T): T;
+  readonly read: <T>(work: (transaction: ReadTransaction) => T) => T;
   /** Moves what the write-ahead log holds into the database file and truncates the log, as far as readers allow. */
-  checkpoint(): void;
+  readonly checkpoint: () => void;
   /** Writes a consistent copy of the database to `file`, which must not exist. The copy appears whole or not at all. */
-  backup(file: string): void;
+  readonly backup: (file: string) => void;
   /** Looks at the disk; makes the ballast again and leaves the full state when there is room. Cheap enough for a health check. */
-  checkStorage(): StorageState;
+  readonly checkStorage: () => StorageState;
   /** Waits for what was called before, checkpoints, closes and gives the lock up. May be called again. */
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
