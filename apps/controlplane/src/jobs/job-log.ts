@@ -1,0 +1,73 @@
+// The log of an active job: opened when it is first needed, closed once, and watched while it grows.
+import { createRedactor, type JobLogWriter, openLogWriter, type Redactor } from "@danube/logs";
+import { DanubeError } from "@danube/protocol";
+import type { JobEnvironment } from "./job-environment.ts";
+
+export interface JobLog {
+  readonly redactor: Redactor;
+  /** The log, open for writing. Rejects with `job_not_active` once it was closed. */
+  open(): Promise<JobLogWriter>;
+  /** Ends every source: nothing may follow. Durable when it resolves. Nothing happens if there is no log. */
+  complete(): Promise<void>;
+  /** Writes what is pending and closes the files. `final` tells watchers that nothing follows. */
+  close(options: { readonly final: boolean }): Promise<void>;
+}
+
+export function createJobLog(
+  environment: Pick<JobEnvironment, "feed" | "logsDirectory" | "metrics" | "clock">,
+  jobId: string,
+  secrets: ReadonlyMap<string, string>,
+): JobLog {
+  const { feed, logsDirectory, metrics, clock } = environment;
+  const redactor = createRedactor([...secrets].map(([name, value]) => ({ name, value })));
+  let opening: Promise<JobLogWriter> | undefined;
+  let closed = false;
+  let seenBytes: number | undefined;
+
+  const onGrowth = (sizeBytes: number) => {
+    if (seenBytes !== undefined && sizeBytes > seenBytes) metrics.logBytesWrittenTotal.add(sizeBytes - seenBytes);
+    seenBytes = sizeBytes;
+    feed.publish([{ type: "log", jobId, sizeBytes, closed: false }]);
+  };
+  return {
+    redactor,
+    open() {
+      if (closed)
+        return Promise.reject(new DanubeError("job_not_active", "The job's log is closed.", { ids: { jobId } }));
+      opening ??= openLogWriter({
+        directory: logsDirectory,
+        jobId,
+        redactor,
+        onGrowth,
+        now: () => clock.now().getTime(),
+      }).then(
+        (writer) => {
+          seenBytes = writer.sizeBytes;
+          return writer;
+        },
+        (error: unknown) => {
+          opening = undefined;
+          throw error;
+        },
+      );
+      return opening;
+    },
+    async complete() {
+      const writer = await opening;
+      if (!writer || closed) return;
+      await writer.endAll();
+      await writer.sync();
+    },
+    async close({ final }) {
+      if (closed) return;
+      closed = true;
+      const writer = await opening?.catch(() => undefined);
+      try {
+        if (final) await writer?.endAll();
+      } finally {
+        await writer?.close();
+        if (final) feed.publish([{ type: "log", jobId, sizeBytes: writer?.sizeBytes ?? 0, closed: true }]);
+      }
+    },
+  };
+}

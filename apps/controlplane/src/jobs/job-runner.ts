@@ -1,0 +1,401 @@
+// One active job in this process: its Coordinator's calls, its steps, its timers, its end.
+//
+// The row in the database is the truth; a runner acts. Every event goes through `apply`: a transaction decides, and only after
+// its commit are the effects carried out. A runner that is dropped without warning (kill -9) loses nothing: another process
+// makes a new one from the rows and the sandbox.
+import { deleteJobRun, getJobRun, getPipelineOfJob, type JobRecord, markSandboxDeleted } from "@danube/db/write";
+import { type Cancel, delay } from "@danube/kit";
+import { pipelineSourceName } from "@danube/logs";
+import {
+  assertNever,
+  DanubeError,
+  isDanubeError,
+  isFinal,
+  type Job,
+  type JobOutcome,
+  type PipelineDocument,
+} from "@danube/protocol";
+import type { SandboxObservation } from "@danube/runtime";
+import { loadJobSecrets } from "../secrets/job-secrets.ts";
+import { type AppliedEvent, applyEvent, type JobHappening, stateOf } from "./apply-event.ts";
+import { Attachments } from "./attachment.ts";
+import { toJobContext } from "./job-context.ts";
+import type { JobEnvironment } from "./job-environment.ts";
+import { createJobLog, type JobLog } from "./job-log.ts";
+import { JobSteps } from "./job-steps.ts";
+import { retry } from "./retry.ts";
+import { authorizationOf, startJob } from "./start-job.ts";
+import { TimeMark } from "./stopwatch.ts";
+
+/**
+ * What is known of the sandbox. `unknown`: after a restart, until the driver has told. `absent`: not asked for yet, or being
+ * made. `present`: it was made.
+ */
+export type SandboxKnowledge = "unknown" | "absent" | "present";
+
+export interface JobRunnerHooks {
+  /** Called once nothing is left of the job. */
+  readonly onReleased: (runner: JobRunner) => void;
+  /** Asks for a look at the job's sandbox. */
+  readonly onDoubt: () => void;
+}
+
+export class JobRunner {
+  readonly jobId: string;
+  readonly pipeline: PipelineDocument;
+  readonly steps: JobSteps;
+  readonly attachments: Attachments;
+  readonly log: JobLog;
+  readonly secrets: Map<string, string>;
+  sandbox: SandboxKnowledge;
+  readonly #environment: JobEnvironment;
+  readonly #hooks: JobRunnerHooks;
+  readonly #over = new AbortController();
+  readonly #timers = new Map<string, Cancel>();
+  readonly #workspaceDirectory: string | undefined;
+  readonly #authorization: string | undefined;
+  #record: JobRecord;
+  #creating: Promise<unknown> | undefined;
+  #startingMessage: string | undefined;
+  #released: Promise<void> | undefined;
+  #stopped = false;
+
+  /** Throws `decryption_failed` when the job's secrets can't be read. */
+  constructor(environment: JobEnvironment, record: JobRecord, sandbox: SandboxKnowledge, hooks: JobRunnerHooks) {
+    this.#environment = environment;
+    this.#hooks = hooks;
+    this.#record = record;
+    this.jobId = record.job.id;
+    this.sandbox = sandbox;
+    const { clock, timings, writer } = environment;
+    this.pipeline = writer.read((transaction) => getPipelineOfJob(transaction, this.jobId));
+    this.secrets = writer.read((transaction) => loadJobSecrets(transaction, environment.cipher, record.job));
+    this.#workspaceDirectory = writer.read((transaction) => getJobRun(transaction, this.jobId)).workspaceDirectory;
+    this.#authorization = authorizationOf(environment, record.job, this.pipeline, this.secrets);
+    this.log = createJobLog(environment, this.jobId, this.secrets);
+    this.steps = new JobSteps({
+      environment,
+      jobId: this.jobId,
+      pipeline: this.pipeline,
+      signal: this.#over.signal,
+      log: () => this.log.open(),
+      mask: (text) => this.mask(text),
+      onFailure: (message) => void this.handle({ type: "infrastructureFailed", message }),
+    });
+    this.attachments = new Attachments({
+      clock,
+      heartbeatMs: timings.heartbeatMs,
+      context: () =>
+        toJobContext({
+          job: this.#record.job,
+          pipeline: this.pipeline,
+          authorization: this.#authorization,
+          cancelGraceMs: timings.cancelGraceMs,
+          workspaceDirectory: this.#workspaceDirectory,
+        }),
+      ending: () => stateOf(this.#record).ending,
+      onAttach: () => this.#attached(),
+      onDetach: () => this.#watchDetached(),
+    });
+  }
+
+  get job(): Job {
+    return this.#record.job;
+  }
+
+  /** Aborts when the job is over, or this process stops. */
+  get signal(): AbortSignal {
+    return this.#over.signal;
+  }
+
+  get active(): boolean {
+    return !isFinal(this.#record.job.status) && !this.#stopped;
+  }
+
+  /** Text as people may see it. */
+  mask(text: string): string {
+    return this.log.redactor.redactText(text);
+  }
+
+  /** Begins an admitted job: its commit, its sandbox. */
+  begin(token: string): void {
+    this.#armStart();
+    this.sandbox = "absent";
+    const starting = startJob({
+      environment: this.#environment,
+      job: this.#record.job,
+      pipeline: this.pipeline,
+      token,
+      workspaceDirectory: this.#workspaceDirectory,
+      authorization: this.#authorization,
+      signal: this.#over.signal,
+      onCommit: (job) => {
+        this.#record = { ...this.#record, job };
+      },
+      onCreating: (created) => {
+        this.#creating = created.catch(() => undefined);
+      },
+    });
+    starting.then(
+      (refusal) => {
+        if (refusal) return this.handle({ type: "refused", ...refusal });
+        this.sandbox = "present";
+        return undefined;
+      },
+      (error: unknown) => {
+        if (this.#over.signal.aborted) return undefined;
+        this.#environment.logger.error("A job could not be started", { jobId: this.jobId, error });
+        const why = isDanubeError(error) ? error.message : "an error of ours; the server's log has it.";
+        return this.handle({ type: "infrastructureFailed", message: `The job could not be started: ${why}` });
+      },
+    );
+  }
+
+  /** After a restart: takes up the steps and timers of a job that another process began. */
+  resume(): void {
+    this.#environment.writer.read((transaction) => this.steps.restore(transaction));
+    if (this.#record.job.status === "scheduling") this.#armStart();
+    else this.#armDuration();
+    if (this.#record.job.status === "running") this.steps.resume();
+    if (stateOf(this.#record).ending) this.#beginEnding();
+    this.#watchDetached();
+  }
+
+  /** Lets `happening` happen, and carries its effects out. Rejects when it could not be stored. */
+  async apply(happening: JobHappening): Promise<AppliedEvent> {
+    const applied = await this.#environment.committer.commit(
+      (transaction, emit) => applyEvent(transaction, emit, this.jobId, happening, this.#environment),
+      { essential: true },
+    );
+    this.adopt(applied);
+    return applied;
+  }
+
+  /** The same for what nobody waits for: tried until it is stored, or this process stops. */
+  async handle(happening: JobHappening): Promise<void> {
+    const { clock, timings, logger } = this.#environment;
+    try {
+      await retry(() => this.apply(happening), {
+        clock,
+        firstMs: timings.retryFirstMs,
+        longestMs: timings.retryLongestMs,
+        signal: this.#over.signal,
+        isRetryable: (error) => !isDanubeError(error, "draining"),
+        onFailure: (error, failures) =>
+          logger.error("A job's event could not be stored", {
+            jobId: this.jobId,
+            event: happening.type,
+            failures,
+            error,
+          }),
+      });
+    } catch (error) {
+      if (!this.#over.signal.aborted && !isDanubeError(error, "draining")) throw error;
+    }
+  }
+
+  /** Carries out what was decided in a transaction of somebody else's. */
+  adopt(applied: AppliedEvent): void {
+    this.#record = applied.record;
+    if (applied.transition.type !== "changed") return;
+    for (const effect of applied.transition.effects) {
+      switch (effect.type) {
+        case "start":
+        case "settleSteps":
+          break;
+        case "measure":
+          this.#disarm("start");
+          this.#armDuration();
+          break;
+        case "end":
+          this.#beginEnding();
+          break;
+        case "release":
+          this.#released ??= this.#release();
+          break;
+        default:
+          assertNever(effect);
+      }
+    }
+  }
+
+  /** The Coordinator says how the pipeline ended. Resolves when that is durable, also if the job had ended before. */
+  async finish(outcome: JobOutcome): Promise<void> {
+    const masked = outcome.status === "failure" ? { ...outcome, message: this.mask(outcome.message) } : outcome;
+    try {
+      // First the log, then the state: who sees a job that has ended sees its whole log.
+      await this.log.complete();
+    } catch (error) {
+      this.#environment.logger.error("A job's log could not be completed", { jobId: this.jobId, error });
+      await this.apply({ type: "infrastructureFailed", message: "The job's log could not be written to the end." });
+      return;
+    }
+    const { transition } = await this.apply({ type: "coordinatorFinished", outcome: masked });
+    if (transition.type !== "rejected" || transition.why === "final") return;
+    throw new DanubeError("protocol_violation", transition.message, { ids: { jobId: this.jobId } });
+  }
+
+  /** Appends what the pipeline file or the checkout printed. Resolves with the offset from which more is expected. */
+  async appendLog(offset: number, text: string): Promise<number> {
+    try {
+      const source = (await this.log.open()).source(pipelineSourceName);
+      await source.append(offset, Buffer.from(text, "utf8"));
+      return source.received;
+    } catch (error) {
+      if (isDanubeError(error, "storage_full")) {
+        void this.handle({ type: "infrastructureFailed", message: `The log could not be written: ${error.message}` });
+      }
+      throw error;
+    }
+  }
+
+  /** The driver has seen something of the sandbox. */
+  observe(observation: SandboxObservation): void {
+    if (!this.active) return;
+    switch (observation.phase) {
+      case "starting":
+        this.#startingMessage = observation.message;
+        break;
+      case "ready":
+        this.sandbox = "present";
+        this.#startingMessage = undefined;
+        break;
+      case "ended":
+        void this.handle({
+          type: "infrastructureFailed",
+          reason: observation.reason,
+          message: observation.reason
+            ? observation.message
+            : `The Coordinator ended without reporting a result. ${observation.message}`.trim(),
+        });
+        break;
+      default:
+        assertNever(observation);
+    }
+  }
+
+  /** The driver does not know the sandbox that was made for this job. */
+  missing(): void {
+    void this.handle({ type: "infrastructureFailed", message: "The job's sandbox is gone." });
+  }
+
+  /** Resolves when nothing is left of a job that has ended. */
+  async released(): Promise<void> {
+    await this.#released;
+  }
+
+  /** This process stops; the job goes on. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#quiet(new DanubeError("draining", "The control plane is stopping.", { ids: { jobId: this.jobId } }));
+    await this.log.close({ final: false });
+  }
+
+  #attached(): void {
+    this.sandbox = "present";
+    this.#disarm("start");
+    this.#disarm("detached");
+    if (this.#record.job.status === "scheduling") this.#armDuration();
+  }
+
+  /** A Coordinator that is away may come back: only the driver can tell whether it never will. */
+  #watchDetached(): void {
+    if (!this.active) return;
+    this.#arm("detached", this.#environment.timings.detachedCheckMs, () => {
+      this.#hooks.onDoubt();
+      this.#watchDetached();
+    });
+  }
+
+  #armStart(): void {
+    const { timings } = this.#environment;
+    this.#arm("start", timings.startDeadlineMs - this.#elapsedMs("scheduledMark"), () => {
+      const why = this.#startingMessage === undefined ? "" : ` The last that was heard of it: ${this.#startingMessage}`;
+      const message = `The job's Coordinator did not attach within ${timings.startDeadlineMs / 1_000} s.${why}`;
+      void this.handle({ type: "infrastructureFailed", message });
+    });
+  }
+
+  #armDuration(): void {
+    const maxDurationSeconds = this.pipeline.spec.max_duration_seconds;
+    const elapsedMs = this.#record.job.status === "running" ? this.#elapsedMs("startedMark") : 0;
+    this.#arm("duration", maxDurationSeconds * 1_000 - elapsedMs, () => {
+      void this.handle({ type: "durationExceeded", maxDurationSeconds });
+    });
+  }
+
+  #beginEnding(): void {
+    const { timings } = this.#environment;
+    const ending = stateOf(this.#record).ending;
+    if (!ending) return;
+    this.#disarm("duration");
+    this.attachments.notify();
+    this.steps.tellToEnd(ending.status);
+    const graceMs = timings.cancelGraceMs + timings.endSlackMs;
+    this.#arm("grace", graceMs - this.#elapsedMs("endingMark"), () => void this.handle({ type: "graceExpired" }));
+  }
+
+  /** Milliseconds since a mark of the job's row; 0 when it has none. */
+  #elapsedMs(name: "scheduledMark" | "startedMark" | "endingMark"): number {
+    const { writer, stopwatch } = this.#environment;
+    const text = writer.read((transaction) => getJobRun(transaction, this.jobId))[name];
+    return text === undefined ? 0 : stopwatch.elapsedMs(TimeMark.parse(JSON.parse(text)));
+  }
+
+  /** The final state is durable: nothing of the job may stay. */
+  async #release(): Promise<void> {
+    const { clock, committer, driver, logger, metrics, timings } = this.#environment;
+    this.#quiet(new DanubeError("job_not_active", "The job has ended.", { ids: { jobId: this.jobId } }));
+    const { job } = this.#record;
+    metrics.jobsTotal.increment({ status: job.status, pipeline: job.pipelineName });
+    if (job.startedAt !== undefined && job.finishedAt !== undefined) {
+      metrics.jobDurationSeconds.observe((Date.parse(job.finishedAt) - Date.parse(job.startedAt)) / 1_000);
+    }
+    this.secrets.clear();
+    await this.log
+      .close({ final: true })
+      .catch((error: unknown) => logger.error("A job's log could not be closed", { jobId: this.jobId, error }));
+    for (let pauseMs = timings.retryFirstMs; !this.#stopped; pauseMs = Math.min(pauseMs * 2, timings.retryLongestMs)) {
+      try {
+        await driver.deleteSandbox(this.jobId, { graceMs: 0 });
+        if (this.#creating) {
+          // What was being made when the job ended may have come about after the deletion.
+          await this.#creating;
+          this.#creating = undefined;
+          await driver.deleteSandbox(this.jobId, { graceMs: 0 });
+        }
+        await committer.commit(
+          (transaction) => {
+            markSandboxDeleted(transaction, this.jobId);
+            this.steps.forget(transaction);
+            deleteJobRun(transaction, this.jobId);
+          },
+          { essential: true },
+        );
+        return this.#hooks.onReleased(this);
+      } catch (error) {
+        if (this.#stopped) return;
+        logger.warn("A sandbox could not be deleted; trying again", { jobId: this.jobId, error });
+        await delay(clock, pauseMs);
+      }
+    }
+  }
+
+  #quiet(reason: DanubeError): void {
+    for (const cancel of this.#timers.values()) cancel();
+    this.#timers.clear();
+    this.steps.release();
+    this.#over.abort(reason);
+  }
+
+  #arm(name: string, ms: number, run: () => void): void {
+    this.#disarm(name);
+    if (this.#over.signal.aborted) return;
+    this.#timers.set(name, this.#environment.clock.setTimeout(run, Math.max(0, ms)));
+  }
+
+  #disarm(name: string): void {
+    this.#timers.get(name)?.();
+    this.#timers.delete(name);
+  }
+}
