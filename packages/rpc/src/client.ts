@@ -23,12 +23,15 @@ export interface RpcClientOptions<T extends MethodTable> {
   readonly pingIntervalMs?: number;
   /** How long the other side has to answer such a test, or to accept a connection. 10 s unless told otherwise. */
   readonly pingTimeoutMs?: number;
+  /** Whether an open connection keeps this process from ending by itself. True unless told otherwise. */
+  readonly keepsProcessAlive?: boolean;
 }
 
 /** A client of one table. Connects when it is first used, and again whenever the connection is lost. */
 export function createRpcClient<T extends MethodTable>(options: RpcClientOptions<T>): RpcClient<T> {
   const { url, methods, token, logger, clock = systemClock, pingIntervalMs = 10_000, pingTimeoutMs = 10_000 } = options;
-  const connection = createConnection({ url, logger, clock, pingIntervalMs, pingTimeoutMs });
+  const { keepsProcessAlive = true } = options;
+  const connection = createConnection({ url, logger, clock, pingIntervalMs, pingTimeoutMs, keepsProcessAlive });
   const deps = { connection, clock, token: typeof token === "string" ? () => token : token };
   const functions = Object.fromEntries(
     Object.entries(methods).map(([name, method]) => [name, createMethod(deps, method)]),

@@ -11,6 +11,7 @@ export interface ConnectionOptions {
   readonly clock: Clock;
   readonly pingIntervalMs: number;
   readonly pingTimeoutMs: number;
+  readonly keepsProcessAlive: boolean;
 }
 
 export interface Connection {
@@ -21,7 +22,14 @@ export interface Connection {
 }
 
 /** Connects to nothing yet. */
-export function createConnection({ url, logger, clock, pingIntervalMs, pingTimeoutMs }: ConnectionOptions): Connection {
+export function createConnection({
+  url,
+  logger,
+  clock,
+  pingIntervalMs,
+  pingTimeoutMs,
+  keepsProcessAlive,
+}: ConnectionOptions): Connection {
   const open = new Set<ClientHttp2Session>();
   let current: Promise<ClientHttp2Session> | undefined;
   let closed = false;
@@ -38,6 +46,7 @@ export function createConnection({ url, logger, clock, pingIntervalMs, pingTimeo
   const openSession = (onUnusable: () => void): Promise<ClientHttp2Session> =>
     new Promise((resolve, reject) => {
       const session = connect(url, sessionOptions);
+      if (!keepsProcessAlive) session.unref();
       let failure: unknown;
       let connected = false;
       let sentAway = false;
