@@ -23,7 +23,7 @@ export function createRouter(): ApiRouter {
 
 const problemResponse = {
   description: "What went wrong (RFC 9457).",
-  content: { "application/problem+json": { schema: Problem.openapi("Problem") } },
+  content: { "application/problem+json": { schema: Problem } },
 };
 
 /** Completes a route's description: its guard, what it asks for, and how it says no. */

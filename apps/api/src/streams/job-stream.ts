@@ -67,11 +67,6 @@ export class JobStream {
     return this.#state.isFinal && !this.#logClosed;
   }
 
-  /** When the job ended, by the writer's clock; 0 while it has not. */
-  get finishedAtMs(): number {
-    return Date.parse(this.#state.job.finishedAt ?? new Date(0).toISOString());
-  }
-
   /** Adds a reader that has every byte of the log before `offset`. */
   add(client: SseClient, offset: number): void {
     const reader: Reader = { client, offset: Math.min(offset, this.#sizeBytes), stateSequence: 0, busy: false };

@@ -84,7 +84,8 @@ export class JobStreams {
         entry.stream = stream;
         for (const change of entry.missed) stream.apply(change);
         entry.missed = [];
-        this.#awaitLogEnd(entry);
+        // The log is complete before the job's end is stored: whoever finds the job ended can have all of it.
+        if (stream.awaitsLogEnd) void this.#endLog(entry, stream);
       }),
       stream: undefined,
       holders: 0,
@@ -140,26 +141,22 @@ export class JobStreams {
     }
   }
 
-  /**
-   * A job that is final and whose log was not closed before our eyes: it was closed when we were not looking, or will be in
-   * a moment.
-   */
+  /** A job that ended before our eyes: the log's own end is told next. Should that be missed, it is found out by itself. */
   #awaitLogEnd(entry: Entry): void {
     const { stream } = entry;
     if (stream === undefined || entry.awaitingLogEnd || !stream.awaitsLogEnd) return;
     entry.awaitingLogEnd = true;
-    const { clock, logger, logEndGraceMs } = this.#options;
-    const settle = async (): Promise<void> => {
-      try {
-        stream.grow(await entry.log.sizeBytes(), true);
-      } catch (error) {
-        logger.error("The end of a job's log could not be found", { error });
-        stream.close();
-      }
-    };
-    const sinceEndMs = clock.now().getTime() - stream.finishedAtMs;
-    if (sinceEndMs >= logEndGraceMs) void settle();
-    else clock.setTimeout(() => void settle(), logEndGraceMs);
+    const { clock, logEndGraceMs } = this.#options;
+    clock.setTimeout(() => void this.#endLog(entry, stream), logEndGraceMs);
+  }
+
+  async #endLog(entry: Entry, stream: JobStream): Promise<void> {
+    try {
+      stream.grow(await entry.log.sizeBytes(), true);
+    } catch (error) {
+      this.#options.logger.error("The end of a job's log could not be found", { error });
+      stream.close();
+    }
   }
 
   #drop(jobId: string, entry: Entry): void {
