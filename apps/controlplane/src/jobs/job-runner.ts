@@ -57,6 +57,8 @@ export class JobRunner {
   #record: JobRecord;
   #creating: Promise<unknown> | undefined;
   #startingMessage: string | undefined;
+  /** Resolves when commands can be launched. */
+  readonly #ready = Promise.withResolvers<void>();
   #released: Promise<void> | undefined;
   #stopped = false;
 
@@ -79,6 +81,7 @@ export class JobRunner {
       pipeline: this.pipeline,
       signal: this.#over.signal,
       log: () => this.log.open(),
+      ready: this.#ready.promise,
       mask: (text) => this.mask(text),
       onFailure: (message) => void this.handle({ type: "infrastructureFailed", message }),
     });
@@ -259,6 +262,7 @@ export class JobRunner {
       case "ready":
         this.sandbox = "present";
         this.#startingMessage = undefined;
+        this.#ready.resolve();
         break;
       case "ended":
         void this.handle({

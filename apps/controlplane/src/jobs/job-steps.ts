@@ -40,6 +40,8 @@ export interface JobStepsOptions {
   readonly pipeline: PipelineDocument;
   readonly signal: AbortSignal;
   readonly log: () => Promise<JobLogWriter>;
+  /** Resolves when commands can be launched. */
+  readonly ready: Promise<void>;
   /** Masks secrets in text that is stored. */
   readonly mask: (text: string) => string;
   readonly onFailure: (message: string) => void;
@@ -223,12 +225,13 @@ export class JobSteps {
   }
 
   #hostOf(): StepHost {
-    const { environment, jobId, signal, log, onFailure } = this.#options;
+    const { environment, jobId, signal, log, ready, onFailure } = this.#options;
     const { committer, driver } = environment;
     return {
       jobId,
       signal,
       log,
+      ready,
       exec: (worker, command) => driver.exec(jobId, worker, command),
       recordSignal: (stepId, reason) =>
         committer.commit((transaction) => markStepSignalled(transaction, stepId, reason), { essential: true }),

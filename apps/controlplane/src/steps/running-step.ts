@@ -159,6 +159,7 @@ export class RunningStep {
     const { stepId, worker } = this.description;
     const resumed = this.#launched;
     try {
+      await until(host.signal, host.ready);
       const probe = await retry(() => host.exec(worker, { verb: "launch", stepId, capture, script }), {
         clock,
         firstMs: timings.retryFirstMs,

@@ -18,6 +18,8 @@ export interface StepHost {
   readonly signal: AbortSignal;
   /** The job's log, open for writing. */
   log(): Promise<JobLogWriter>;
+  /** Resolves when commands can be launched. */
+  readonly ready: Promise<void>;
   /** Asks the launcher of the step's worker. */
   exec(worker: string | undefined, command: LauncherCommand): Promise<StepProbe>;
   /** Stores that the step was told to end. Durable when it resolves. */
