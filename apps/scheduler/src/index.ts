@@ -1,1 +1,2 @@
-export {};
+export { createApp, type Scheduler, type SchedulerDependencies } from "./app.ts";
+export type { BlueprintSource, SyncResult } from "./blueprint-sync.ts";
