@@ -16,14 +16,8 @@ export interface LauncherPlace {
 export function launcherArguments(place: LauncherPlace, command: LauncherCommand): string[] {
   const shell = place.busybox === undefined ? ["/bin/sh"] : [place.busybox, "sh"];
   const words = [...shell, place.launcherPath, command.verb, place.busybox ?? "-", place.runDirectory, command.stepId];
-  switch (command.verb) {
-    case "launch":
-      return [...words, command.capture ? "1" : "0", String(command.script.byteLength)];
-    case "signal":
-      return [...words, command.signal];
-    case "probe":
-      return words;
-  }
+  if (command.verb === "launch") return [...words, command.capture ? "1" : "0", String(command.script.byteLength)];
+  return command.verb === "signal" ? [...words, command.signal] : words;
 }
 
 /**

@@ -64,6 +64,8 @@ function check({ command, env = {}, cwd }: StepScriptOptions): void {
     throw new DanubeError("invalid_request", "The command is empty: argv must begin with the name of a program.");
   for (const word of words) checkText(word, "a word of the command");
   for (const [name, value] of Object.entries(env)) {
+    if (name === "DANUBE_SANDBOX")
+      throw new DanubeError("invalid_request", "DANUBE_SANDBOX marks the processes of a job and cannot be set.");
     if (name === "" || name.includes("="))
       throw new DanubeError("invalid_request", `"${name}" is not a name for an environment variable.`);
     checkText(`${name}=${value}`, `the environment variable ${JSON.stringify(name)}`);
