@@ -7,9 +7,15 @@
 //   upload     request: header `danube-request` with the JSON value in base64url; the body is bytes. Response: one JSON value.
 //   download   request: one JSON value. Response: header `danube-response` likewise; the body is bytes.
 //   duplex     request: JSON lines, the first one the request, then frames; a frame with `length` n > 0 is followed by n raw
-//              bytes. Response: JSON lines, one frame each, while the request goes on.
-// A failure before the response began is an HTTP status with a problem+json body; after that it is a last line
-// `{"problem": {...}}`. Header `danube-deadline-ms` says how long the caller will wait.
+//              bytes, 1 MiB at most. Response: JSON lines, one frame each, while the request goes on.
+// Content types: one JSON value `application/json`, JSON lines `application/x-ndjson`, bytes `application/octet-stream`, a
+// duplex request `application/vnd.danube.frames`. Header `danube-deadline-ms` says how long the caller will wait.
+//
+// Whole or cut off: HTTP/2 libraries may report a stream that was reset as one that ended, so an end alone proves nothing.
+//   - A body of one JSON value has a `content-length`, and exactly that many bytes.
+//   - Every other body, of a request too, closes with the trailer `danube-end: 1`. Without it, it was cut off.
+// A failure before the response began is an HTTP status with a problem+json body. A failure after that is the trailer
+// `danube-problem` with the problem in base64url JSON instead of `danube-end`.
 import type { z } from "zod";
 
 interface MethodBase {

@@ -2,8 +2,8 @@
 export interface Channel<T> {
   /** Resolves when there is room for the next item. Rejects with the error of `fail`; after `end` with a TypeError. */
   send(item: T): Promise<void>;
-  /** No item follows: the reader ends after what is queued. */
-  end(): void;
+  /** No item follows: after what is queued the reader ends, or throws `error` if one is given. */
+  end(error?: unknown): void;
   /** The reader throws `error` at once, and so does every send that waits or follows. Only the first counts. */
   fail(error: unknown): void;
   /** What was sent, in order. Leaving the loop does not end the channel. */
@@ -12,7 +12,7 @@ export interface Channel<T> {
 
 export function createChannel<T>(capacity: number): Channel<T> {
   const queue: T[] = [];
-  let ended = false;
+  let ended: { readonly error?: unknown } | undefined;
   let failure: { readonly error: unknown } | undefined;
   let wakeReader = (): void => undefined;
   const wakeSenders: (() => void)[] = [];
@@ -37,8 +37,8 @@ export function createChannel<T>(capacity: number): Channel<T> {
         check();
       }
     },
-    end() {
-      ended = true;
+    end(error) {
+      ended ??= { error };
       wakeReader();
     },
     fail(error) {
@@ -52,7 +52,8 @@ export function createChannel<T>(capacity: number): Channel<T> {
           const item = queue.shift() as T;
           for (const wake of wakeSenders.splice(0)) wake();
           yield item;
-        } else if (ended) return;
+        } else if (ended?.error !== undefined) throw ended.error;
+        else if (ended) return;
         else
           await new Promise<void>((resolve) => {
             wakeReader = resolve;

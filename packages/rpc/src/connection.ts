@@ -57,6 +57,8 @@ export function createConnection({
       }, pingTimeoutMs);
       session.once("connect", () => {
         cancelTimeout();
+        // Node emits this even after a destroy in the same turn.
+        if (session.destroyed) return;
         connected = true;
         noteConnected();
         session.setLocalWindowSize(sessionWindowBytes);

@@ -5,14 +5,9 @@ import { assertNever, type Method, type MethodTable } from "@danube/protocol";
 import type { CallScope } from "./call-scope.ts";
 import type { ClientMethods, RpcClient } from "./client-methods.ts";
 import type { Handler, Handlers } from "./handler.ts";
-import {
-  createLocalDownload,
-  createLocalDuplex,
-  createLocalStream,
-  createLocalUnary,
-  createLocalUpload,
-  type LocalDependencies,
-} from "./local-kinds.ts";
+import type { LocalDependencies } from "./local-call.ts";
+import { createLocalDuplex } from "./local-duplex.ts";
+import { createLocalDownload, createLocalStream, createLocalUnary, createLocalUpload } from "./local-kinds.ts";
 import { connectionLost } from "./wire/body-reader.ts";
 
 export interface LocalClientOptions<T extends MethodTable, Principal> {

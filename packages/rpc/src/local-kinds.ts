@@ -1,39 +1,24 @@
-// How each kind of method is called in process.
-import type { Clock, Logger } from "@danube/kit";
-import {
-  type DownloadMethod,
-  type DuplexMethod,
-  fromProblem,
-  isDanubeError,
-  type Method,
-  parseWith,
-  type StreamMethod,
-  toProblem,
-  type UnaryMethod,
-  type UploadMethod,
-} from "@danube/protocol";
-import type { z } from "zod";
+// How each kind of method but the duplex one is called in process.
+import type { DownloadMethod, StreamMethod, UnaryMethod, UploadMethod } from "@danube/protocol";
 import { createBackoff } from "./backoff.ts";
 import { type CallScope, createCallScope } from "./call-scope.ts";
-import { createChannel } from "./channel.ts";
 import type { CallOptions, ClientMethod, DownloadResult, UploadBody } from "./client-methods.ts";
-import type { CallContext, DuplexFrame, Handler } from "./handler.ts";
+import type { Handler } from "./handler.ts";
+import {
+  asBuffer,
+  contextOf,
+  finish,
+  follow,
+  type LocalDependencies,
+  leave,
+  parseRequest,
+  parseResponse,
+  SourceError,
+  told,
+} from "./local-call.ts";
 import { raceAbort } from "./race-abort.ts";
 import { retry } from "./retry.ts";
 import { connectionLost } from "./wire/body-reader.ts";
-import { checkPayload } from "./wire/duplex-frames.ts";
-
-export interface LocalDependencies {
-  readonly principal: unknown;
-  readonly logger: Logger;
-  readonly clock: Clock;
-  /** A call begins; throws when the client is closed. */
-  readonly enter: (scope: CallScope) => void;
-  readonly leave: (scope: CallScope) => void;
-}
-
-/** How many frames of a duplex call may wait for the handler. */
-const frameCapacity = 4;
 
 export function createLocalUnary(
   deps: LocalDependencies,
@@ -105,86 +90,6 @@ export function createLocalStream(
   };
 }
 
-export function createLocalDuplex(
-  deps: LocalDependencies,
-  method: DuplexMethod,
-  handler: Handler<DuplexMethod, unknown>,
-): ClientMethod<DuplexMethod> {
-  return (request, options = {}) => {
-    const scope = createCallScope(deps.clock, options);
-    const channel = createChannel<DuplexFrame<unknown>>(frameCapacity);
-    scope.signal.addEventListener("abort", () => channel.fail(connectionLost()), { once: true });
-    if (scope.signal.aborted) channel.fail(connectionLost());
-    const open = (): AsyncIterable<unknown> =>
-      handler(parseRequest(method, request), channel.items(), contextOf(deps, scope));
-    const parse = (frame: unknown): unknown => parseResponse(method.serverFrame, frame);
-    // Over the wire the handler runs whether or not anybody listens yet; so it does here.
-    const frames = follow(deps, method, scope, open, parse, () => channel.fail(connectionLost()));
-    const first = frames.next();
-    first.catch(() => undefined);
-    return {
-      async send(frame, payload) {
-        checkPayload(frame, payload);
-        try {
-          const parsed = parseWith(method.clientFrame, frame, "A frame");
-          await channel.send(payload?.length ? { frame: parsed, payload: asBuffer(payload) } : { frame: parsed });
-        } catch (error) {
-          throw scope.signal.aborted ? scope.signal.reason : error;
-        }
-      },
-      end: () => channel.end(),
-      close: () => scope.abort(connectionLost()),
-      async *[Symbol.asyncIterator]() {
-        try {
-          const result = await first;
-          if (!result.done) yield result.value;
-          if (!result.done) yield* frames;
-        } finally {
-          await frames.return();
-        }
-      },
-    };
-  };
-}
-
-/** Iterates what a handler gives, until it ends, the scope aborts or the reader leaves; then the handler is told to finish. */
-async function* follow<T, R>(
-  deps: LocalDependencies,
-  method: Method,
-  scope: CallScope,
-  open: () => AsyncIterable<T>,
-  convert: (item: T) => R,
-  onOver: () => void = () => undefined,
-): AsyncGenerator<R, void, undefined> {
-  let iterator: AsyncIterator<T> | undefined;
-  try {
-    deps.enter(scope);
-    const next = async (): Promise<IteratorResult<T>> => {
-      iterator ??= open()[Symbol.asyncIterator]();
-      return iterator.next();
-    };
-    for (;;) {
-      const result = await told(deps, method, scope, () => raceAbort(next(), scope.signal));
-      if (result.done) return;
-      yield convert(result.value);
-    }
-  } finally {
-    leave(deps, scope);
-    onOver();
-    scope.abort(connectionLost());
-    // In its own time: a handler that is slow to finish must not hold its former caller.
-    void finish(iterator);
-  }
-}
-
-async function finish(iterator: AsyncIterator<unknown> | undefined): Promise<void> {
-  try {
-    await iterator?.return?.();
-  } catch {
-    // Nobody is left to tell.
-  }
-}
-
 async function callLocally<T>(
   deps: LocalDependencies,
   method: UnaryMethod | UploadMethod,
@@ -201,23 +106,6 @@ async function callLocally<T>(
     });
   } finally {
     leave(deps, scope);
-  }
-}
-
-/** What `run` throws, as the wire would tell it: known errors without their causes, others as `internal`. */
-async function told<T>(
-  { logger }: LocalDependencies,
-  method: Method,
-  scope: CallScope,
-  run: () => Promise<T>,
-): Promise<T> {
-  try {
-    return await run();
-  } catch (error) {
-    if (scope.signal.aborted) throw scope.signal.reason;
-    if (error instanceof SourceError) throw error.cause;
-    if (!isDanubeError(error)) logger.error("A call failed unexpectedly", { path: method.path, error });
-    throw fromProblem(toProblem(error));
   }
 }
 
@@ -243,35 +131,6 @@ function pulled(body: UploadBody, signal: AbortSignal): { chunks: AsyncIterable<
   return { chunks: chunks(), failed };
 }
 
-/** Carries what the caller's own source of bytes threw past the telling of the handler's errors. */
-class SourceError extends Error {
-  constructor(cause: unknown) {
-    super("The source of an upload failed.", { cause });
-  }
-}
-
 async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
   yield bytes;
-}
-
-/** The same bytes as a Buffer, not copied. */
-function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-}
-
-function contextOf({ principal }: LocalDependencies, scope: CallScope): CallContext<unknown> {
-  return { principal, signal: scope.signal, deadlineMs: scope.remainingMs() };
-}
-
-function leave(deps: LocalDependencies, scope: CallScope): void {
-  deps.leave(scope);
-  scope.dispose();
-}
-
-function parseRequest<S extends z.ZodType>(method: { readonly request: S }, request: unknown): z.output<S> {
-  return parseWith(method.request, request, "The request");
-}
-
-function parseResponse<S extends z.ZodType>(schema: S, response: unknown): z.output<S> {
-  return parseWith(schema, response, "The response", "protocol_violation");
 }

@@ -62,6 +62,7 @@ export function createRpcServer<T extends MethodTable, Principal>(options: RpcSe
   const server = createServer(sessionOptions);
   server.on("stream", handler);
   server.on("session", (session: ServerHttp2Session) => {
+    if (session.destroyed) return;
     sessions.add(session);
     session.once("close", () => sessions.delete(session));
     session.setLocalWindowSize(sessionWindowBytes);
