@@ -102,8 +102,8 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
       release.run();
       return { entry, value };
     } catch (error) {
-      // On a full disk SQLite may undo everything since BEGIN, not only the statement that failed.
-      if (!sqlite.inTransaction || isStorageFull(error)) throw error;
+      // On a full disk SQLite undoes everything since BEGIN, not only the statement that failed.
+      if (!sqlite.inTransaction) throw transaction.failure() ?? error;
       rollbackToSavepoint.run();
       release.run();
       return { entry, error };
@@ -130,34 +130,36 @@ function settle(outcome: Outcome): void {
   else outcome.entry.resolve(outcome.value);
 }
 
-/** A handle that works until `end`: one that was kept must not write outside its transaction. */
+/**
+ * A handle that works until `end`: one that was kept must not write outside its transaction. `failure` is what SQLite said
+ * when it gave the whole transaction up, whatever the work made of it.
+ */
 function createTransaction(
   sqlite: Database,
   executor: Executor,
   now: string,
-): { readonly handle: WriteTransaction; readonly end: () => void } {
+): { readonly handle: WriteTransaction; readonly end: () => void; readonly failure: () => unknown } {
   let ended = false;
-  const check = (): void => {
+  let failure: unknown;
+  const guarded = <T>(run: () => T): T => {
     if (ended || !sqlite.inTransaction) throw new TypeError("This transaction has ended.");
+    try {
+      return run();
+    } catch (error) {
+      if (!sqlite.inTransaction) failure = error;
+      throw error;
+    }
   };
   return {
     end: () => {
       ended = true;
     },
+    failure: () => failure,
     handle: {
       now,
-      all: (query) => {
-        check();
-        return executor.all(query);
-      },
-      first: (query) => {
-        check();
-        return executor.first(query);
-      },
-      run: (query) => {
-        check();
-        return executor.run(query);
-      },
+      all: (query) => guarded(() => executor.all(query)),
+      first: (query) => guarded(() => executor.first(query)),
+      run: (query) => guarded(() => executor.run(query)),
     },
   };
 }

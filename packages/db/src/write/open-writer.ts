@@ -1,7 +1,7 @@
 import { closeSync, mkdirSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { type Clock, type Logger, type Metrics, systemClock } from "@danube/kit";
-import { DanubeError } from "@danube/protocol";
+import { DanubeError, isDanubeError } from "@danube/protocol";
 import type { Database } from "better-sqlite3";
 import { migrate } from "../migrations/migrate.ts";
 import type { Migration } from "../migrations/migration.ts";
@@ -9,7 +9,7 @@ import { migrations } from "../migrations/migrations.ts";
 import { databaseFileName, openWriteConnection } from "../sql/connection.ts";
 import { createExecutor } from "../sql/executor.ts";
 import { backupBeforeMigration, writeBackup } from "./backup.ts";
-import { createBallast } from "./ballast.ts";
+import { type Ballast, createBallast } from "./ballast.ts";
 import { createGroupCommit } from "./group-commit.ts";
 import { checkDatabaseContent, checkDatabaseFile, namingBackup } from "./integrity.ts";
 import { createStorageGuard } from "./storage-guard.ts";
@@ -34,19 +34,49 @@ export interface OpenWriterOptions {
  * `storage_full`; then nothing is held.
  */
 export async function openWriter(options: OpenWriterOptions): Promise<Writer> {
-  const { dataDirectory, logger, clock = systemClock } = options;
+  const ballast = createBallast(options.dataDirectory, options.ballastBytes);
+  try {
+    return openOnce(options, ballast);
+  } catch (error) {
+    if (!isOutOfRoom(error)) throw error;
+    // Even to open takes a little room. It starts in the full state then, and takes nothing in.
+    options.logger.warn("There is no room to open the database: the ballast is given up.", { error });
+    ballast.release();
+  }
+  try {
+    return openOnce(options, ballast);
+  } catch (error) {
+    if (!isOutOfRoom(error)) throw error;
+    throw new DanubeError("storage_full", `The disk of ${options.dataDirectory} is full: make room and start again.`, {
+      cause: error,
+    });
+  }
+}
+
+function openOnce(options: OpenWriterOptions, ballast: Ballast): Writer {
+  const { dataDirectory, clock = systemClock } = options;
   const now = () => clock.now().toISOString();
   mkdirSync(dataDirectory, { recursive: true, mode: 0o750 });
   const lock = acquireWriterLock(dataDirectory, now());
   try {
     const sqlite = namingBackup(dataDirectory, () => openDatabase(options, { now, mustCheck: !lock.cleanBefore }));
-    return createWriter(options, { sqlite, now, monotonicMs: () => clock.monotonicMs(), release: lock.release });
+    return createWriter(options, {
+      sqlite,
+      ballast,
+      now,
+      monotonicMs: () => clock.monotonicMs(),
+      release: lock.release,
+    });
   } catch (error) {
     // A database that was not checked to the end must be checked by the next one too.
     lock.release({ clean: lock.cleanBefore });
-    logger.error("The database could not be opened.", { error });
     throw error;
   }
+}
+
+function isOutOfRoom(error: unknown): boolean {
+  if (isDanubeError(error, "storage_full")) return true;
+  return error instanceof Error && "code" in error && (error.code === "ENOSPC" || error.code === "EDQUOT");
 }
 
 function openDatabase(
@@ -82,6 +112,7 @@ function openDatabase(
 
 interface OpenedDatabase {
   readonly sqlite: Database;
+  readonly ballast: Ballast;
   readonly now: () => string;
   readonly monotonicMs: () => number;
   readonly release: (how: { readonly clean: boolean }) => void;
@@ -89,13 +120,13 @@ interface OpenedDatabase {
 
 function createWriter(options: OpenWriterOptions, opened: OpenedDatabase): Writer {
   const { sqlite, now, monotonicMs } = opened;
-  const { dataDirectory, logger, metrics } = options;
+  const { logger, metrics } = options;
   const executor = createExecutor(sqlite, metrics);
   const checkpoint = (): void => {
     sqlite.pragma("wal_checkpoint(TRUNCATE)");
   };
   const guard = createStorageGuard({
-    ballast: createBallast(dataDirectory, options.ballastBytes),
+    ballast: opened.ballast,
     checkpoint,
     monotonicMs,
     logger,

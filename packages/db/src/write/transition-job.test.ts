@@ -145,7 +145,7 @@ describe("the database itself", () => {
     const at = "2026-01-01T00:00:00.000Z";
     await expect(change({ status: "success", finished_at: at })).rejects.toThrow("a job goes from pending");
     await expect(change({ status: "pending" })).rejects.toThrow("a job goes from pending");
-    await expect(change({ status: "done" })).rejects.toThrow();
+    await expect(change({ status: "done" })).rejects.toThrow("a job goes from pending");
     await expect(change({ status: "failure", finished_at: at })).rejects.toThrow("CHECK");
     await expect(change({ status: "failure", reason: "step_failed", finished_at: at })).rejects.toThrow("CHECK");
     expect(writer.read((transaction) => getJob(transaction, job.id)).job).toEqual(job);

@@ -40,9 +40,14 @@ export function acquireWriterLock(dataDirectory: string, now: string): WriterLoc
     );
   }
   const before = readText(holderFile);
-  const temporaryFile = `${holderFile}.new`;
-  writeFileSync(temporaryFile, `${JSON.stringify({ pid: process.pid, host: hostname(), since: now })}\n`);
-  renameSync(temporaryFile, holderFile);
+  try {
+    const temporaryFile = `${holderFile}.new`;
+    writeFileSync(temporaryFile, `${JSON.stringify({ pid: process.pid, host: hostname(), since: now })}\n`);
+    renameSync(temporaryFile, holderFile);
+  } catch (error) {
+    lock.close();
+    throw error;
+  }
   return {
     cleanBefore: before === undefined,
     release: ({ clean }) => {
