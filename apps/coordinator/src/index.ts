@@ -1,1 +1,1 @@
-export {};
+export { type App, type AppOptions, createApp } from "./app.ts";

@@ -1,0 +1,39 @@
+// The Coordinator: `coordinator <path of sandbox.json>`. Runs one job and ends; while the file is not there it waits for it.
+import { rmSync } from "node:fs";
+import { newId } from "@danube/kit";
+import { jobMethods } from "@danube/protocol";
+import { createRpcClient } from "@danube/rpc";
+import { createApp } from "./app.ts";
+import { parseArguments } from "./config.ts";
+import { createStderrLogger } from "./logger.ts";
+import { readSandboxFile } from "./sandbox-file.ts";
+import { warmUp } from "./warm-up.ts";
+
+const logger = createStderrLogger();
+// The pipeline file may replace it.
+const exit = process.exit.bind(process);
+
+async function main(): Promise<void> {
+  const { sandboxPath } = parseArguments(process.argv.slice(2));
+  const sandbox = await readSandboxFile(sandboxPath, warmUp);
+  // The token is for this process alone; commands run as the same user.
+  rmSync(sandboxPath, { force: true });
+  const client = createRpcClient({
+    url: sandbox.rpcUrl,
+    methods: jobMethods,
+    token: sandbox.token,
+    logger,
+    keepsProcessAlive: false,
+  });
+  const environment = { ...process.env };
+  await createApp({ sandbox, client, logger: logger.child({ jobId: sandbox.jobId }), newId, environment }).run();
+  await client.close();
+}
+
+main().then(
+  () => exit(0),
+  (error: unknown) => {
+    logger.error("The Coordinator ends without an outcome", { error });
+    exit(1);
+  },
+);
