@@ -93,14 +93,10 @@ export class LogAppender {
     closeSync(this.#indexFile);
   }
 
+  /** The index first: records must not cover bytes that are gone. */
   #cutBack(): void {
-    try {
-      // The index first: records must not cover bytes that are gone.
-      ftruncateSync(this.#indexFile, this.#indexBytes);
-      ftruncateSync(this.#logFile, this.#logBytes);
-    } catch {
-      // The next write goes to the same place and opening the log repairs it: the first error is the one to tell.
-    }
+    cutTo(this.#indexFile, this.#indexBytes);
+    cutTo(this.#logFile, this.#logBytes);
   }
 
   async #syncDirectory(): Promise<void> {
@@ -117,6 +113,15 @@ const { O_RDWR, O_CREAT } = constants;
 
 function openForUpdate(path: string): number {
   return openSync(path, O_RDWR | O_CREAT, 0o640);
+}
+
+/** As well as it can be done: the next write goes to the same place, and opening the log repairs it. The first error is the one to tell. */
+function cutTo(file: number, size: number): void {
+  try {
+    ftruncateSync(file, size);
+  } catch {
+    return;
+  }
 }
 
 async function writeWhole(file: number, buffers: Buffer[], position: number): Promise<number> {

@@ -62,13 +62,7 @@ const seamBytes = 4_096;
 
 /** Compiles the secrets, all their usual encodings, and the well-known token formats. */
 export function createRedactor(secrets: readonly Secret[]): Redactor {
-  const needles = new Map<string, Buffer>();
-  for (const { value } of secrets) {
-    for (const variant of secretVariants(value)) {
-      for (const part of partsOf(variant)) needles.set(part.toString("latin1"), part);
-    }
-  }
-  const compiled = new CompiledSecrets([...needles.values()]);
+  const compiled = new CompiledSecrets(secretNeedles(secrets));
   return {
     openStream: (from = sourceBeginning) => new Stream(compiled, from),
     redactText(text) {
@@ -80,6 +74,17 @@ export function createRedactor(secrets: readonly Secret[]): Redactor {
 }
 
 export { minimumSecretLength };
+
+/** What is searched for, as it is. */
+export function secretNeedles(secrets: readonly Secret[]): Buffer[] {
+  const needles = new Map<string, Buffer>();
+  for (const { value } of secrets) {
+    for (const variant of secretVariants(value)) {
+      for (const part of partsOf(variant)) needles.set(part.toString("latin1"), part);
+    }
+  }
+  return [...needles.values()];
+}
 
 function partsOf(variant: Buffer): Buffer[] {
   if (variant.length <= longestNeedle) return [variant];

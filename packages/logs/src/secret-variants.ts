@@ -77,7 +77,8 @@ function upperUnicodeEscape(unit: string): string {
 function percentForms(text: string): string[] {
   const component = encodeURIComponent(text);
   const strict = component.replace(/[!'()*]/g, (unit) => `%${unit.charCodeAt(0).toString(16).toUpperCase()}`);
-  const forms = [component, strict, encodeURI(text), strict.replaceAll("~", "%7E")];
+  const field = new URLSearchParams([["", text]]).toString().slice(1);
+  const forms = [component, strict, encodeURI(text), field, field.replaceAll("+", "%20")];
   return forms
     .flatMap((form) => [form, form.replaceAll("%20", "+"), form.replaceAll("%2F", "/")])
     .flatMap((form) => [form, form.replace(/%[0-9A-F]{2}/g, (escape) => escape.toLowerCase())]);
