@@ -58,11 +58,12 @@ function makeWorld(jobId: string, busyboxPath: string | undefined): World {
 
 function killStep(step: string): void {
   const supervisor = Number(existsSync(join(step, "pid")) ? readFileSync(join(step, "pid"), "utf8").split(" ")[0] : 0);
+  // Only what certainly is the step's.
   if (supervisor === 0 || !existsSync(`/proc/${supervisor}/cmdline`)) return;
   if (!readFileSync(`/proc/${supervisor}/cmdline`, "utf8").includes(step.slice(0, step.lastIndexOf("/")))) return;
-  const children = readFileSync(`/proc/${supervisor}/task/${supervisor}/children`, "utf8").trim();
+  const child = Number(readFileSync(`/proc/${supervisor}/task/${supervisor}/children`, "utf8").trim());
   process.kill(supervisor, "SIGKILL");
-  if (children !== "") process.kill(-Number(children), "SIGKILL");
+  for (const target of child === 0 ? [] : [child, -child]) spawnSync("kill", ["-KILL", "--", String(target)]);
 }
 
 async function ask(world: World, command: LauncherCommand): Promise<StepProbe> {
@@ -164,7 +165,9 @@ describe.each(places)("launcher under %s", (_, busyboxPath) => {
       const script = buildStepScript({ command: { shell: "echo run >> runs; sleep 600" } });
       const launch = () => ask(world, { verb: "launch", stepId, capture: false, script });
       expect(await launch()).toEqual({ state: "running" });
-      await eventually(async () => existsSync(join(world.workspace, "runs")) || undefined, "the command");
+      const runs = join(world.workspace, "runs");
+      const readRuns = async () => (await readFile(runs, "utf8").catch(() => "")) || undefined;
+      await eventually(readRuns, "the command");
       killStep(join(world.runDirectory, stepId));
       await eventually(
         async () => ((await ask(world, { verb: "probe", stepId })).state === "dead" ? true : undefined),
@@ -172,7 +175,7 @@ describe.each(places)("launcher under %s", (_, busyboxPath) => {
       );
       expect(await launch()).toEqual({ state: "dead" });
       expect(await ask(world, { verb: "signal", stepId, signal: "TERM" })).toEqual({ state: "dead" });
-      expect(readFileSync(join(world.workspace, "runs"), "utf8")).toBe("run\n");
+      expect(readFileSync(runs, "utf8")).toBe("run\n");
     });
 
     it("takes another process with the supervisor's pid for another", async () => {

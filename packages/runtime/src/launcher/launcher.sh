@@ -141,8 +141,8 @@ signal)
     danube_probe
     [ "$danube_probe" = running ] || danube_say "$danube_probe"
     danube_find_child
-    # Until the child has its session there is no such group: then once more.
-    if [ -n "$danube_child" ] && kill -s "$5" -- "-$danube_child" 2>/dev/null; then break; fi
+    # Until the child has its session there is no such group: then once more. The words are those that all shells take.
+    if [ -n "$danube_child" ] && kill "-$5" "-$danube_child" 2>/dev/null; then break; fi
     danube_tries=$((danube_tries + 1))
     [ "$danube_tries" -lt 250 ] || danube_say "the process group of the step cannot be signalled" 70
     danube_tool sleep 0.02

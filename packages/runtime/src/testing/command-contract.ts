@@ -263,6 +263,29 @@ export function describeCommandContract(makeHarness: () => Promise<DriverHarness
       );
     });
 
+    it("arrive once", async () => {
+      const { stepId } = await launch(
+        driver,
+        jobId,
+        "trap 'echo int' INT; trap 'echo term' TERM; echo up; until [ -e stop ]; do sleep 0.02; done",
+      );
+      const lines = async (count: number) =>
+        await eventually(async () => {
+          const output = (await readStep(stepId, "output")) ?? "";
+          return (output.match(/^(up|int|term)$/gm)?.length ?? 0) >= count ? output : undefined;
+        }, `${count} lines`);
+      await lines(1);
+      await driver.exec(jobId, undefined, { verb: "signal", stepId, signal: "INT" });
+      await lines(2);
+      await driver.exec(jobId, undefined, { verb: "signal", stepId, signal: "TERM" });
+      await lines(3);
+      await run("touch stop");
+      expect(await waitForEnd(driver, jobId, stepId)).toEqual(exited(0));
+      // Some shells mention that their `sleep` was signalled, too.
+      const output = (await readStep(stepId, "output"))?.split("\n").filter((line) => /^(up|int|term)$/.test(line));
+      expect(output).toEqual(["up", "int", "term"]);
+    });
+
     it("kill what ignores all others", async () => {
       const { stepId } = await launch(driver, jobId, "trap '' TERM INT HUP; echo up; while :; do sleep 0.05; done");
       await eventually(async () => (await readStep(stepId, "output")) || undefined, "the command's first line");

@@ -1,5 +1,13 @@
 export { describeDriverContract } from "./driver-contract.ts";
-export { type DriverHarness, newTestId } from "./driver-harness.ts";
+export {
+  type DriverHarness,
+  eventually,
+  launch,
+  newTestId,
+  type RunOptions,
+  recordObservations,
+  waitForEnd,
+} from "./driver-harness.ts";
 export {
   createFakeDriver,
   type FakeDriver,

@@ -1,0 +1,43 @@
+import { spawnSync } from "node:child_process";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { afterEach, describe, expect, it } from "vitest";
+import { removeTree } from "./sandbox-directory.ts";
+
+const home = mkdtempSync(join(tmpdir(), "danube-directory-"));
+afterEach(() => {
+  rmSync(home, { recursive: true, force: true });
+});
+
+describe("removeTree", () => {
+  it("removes what its owner may not write to, and nothing that is only linked", () => {
+    const tree = join(home, "tree");
+    const outside = join(home, "outside");
+    mkdirSync(join(tree, "cache", "module"), { recursive: true });
+    mkdirSync(outside);
+    writeFileSync(join(outside, "file"), "stays");
+    writeFileSync(join(tree, "cache", "module", "file"), "goes");
+    symlinkSync(outside, join(tree, "cache", "link"));
+    // As another user where we are root, who may write to everything.
+    const user = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {};
+    if (user.uid !== undefined) {
+      chmodSync(home, 0o777);
+      spawnSync("chown", ["-R", "65534:65534", tree]);
+    }
+    chmodSync(join(tree, "cache", "module"), 0o500);
+    chmodSync(join(tree, "cache"), 0o500);
+    const module = pathToFileURL(join(import.meta.dirname, "sandbox-directory.ts")).href;
+    const script = `const { removeTree } = await import("${module}"); await removeTree(${JSON.stringify(tree)});`;
+    const { status, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", script], user);
+    expect(stderr.toString()).toBe("");
+    expect(status).toBe(0);
+    expect(existsSync(tree)).toBe(false);
+    expect(existsSync(join(outside, "file"))).toBe(true);
+  });
+
+  it("does not mind what is not there", async () => {
+    await expect(removeTree(join(home, "none"))).resolves.toBeUndefined();
+  });
+});
