@@ -37,6 +37,9 @@ function main(): void {
   shutdown.add("the connection to the control plane", () => client.close());
   shutdown.add("the scheduler", () => app.stop());
   shutdown.listen();
+  // Waiting for a control plane that is away would not keep the process alive by itself.
+  const keepAlive = setInterval(() => undefined, 2 ** 30);
+  shutdown.add("the wait for work", () => clearInterval(keepAlive));
   app.start();
   logger.info("The scheduler is ready", { controlPlane: config.controlPlaneUrl });
 }
