@@ -50,7 +50,7 @@ export async function startDanubeServices(options: {
     const main = fileURLToPath(new URL(`../../apps/${service}/src/main.ts`, import.meta.url));
     const started = startProcess(process.execPath, [main], { env });
     running.set(service, started);
-    await started.line((line) => (line.includes('"message":"Ready"') ? true : undefined));
+    await started.line((line) => (/"message":"[^"]* is ready"/.test(line) ? true : undefined));
   }
 
   async function end(service: ServiceName, signal: NodeJS.Signals): Promise<void> {

@@ -1,0 +1,58 @@
+// A control plane with the local runtime in this process: the heart of `danube up` and of `danube run`.
+import { type ControlPlane, composeDriver, controlPlaneDefaults, createApp, dataPaths } from "@danube/controlplane";
+import type { Logger, Metrics } from "@danube/kit";
+import type { Installation } from "./installation.ts";
+
+export interface LocalControlPlaneOptions {
+  /** Absolute. */
+  readonly dataDirectory: string;
+  /** How many Coordinators are kept ready. */
+  readonly preparedSandboxes: number;
+  readonly installation: Installation;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
+export interface LocalControlPlane {
+  readonly controlPlane: ControlPlane;
+  readonly paths: ReturnType<typeof dataPaths>;
+  /** Whether jobs could be started now. */
+  checkRuntime(): Promise<{ readonly ok: boolean; readonly detail?: string }>;
+  stop(): Promise<void>;
+}
+
+/** Opens the data directory and is ready to run jobs when it resolves. */
+export async function startLocalControlPlane(options: LocalControlPlaneOptions): Promise<LocalControlPlane> {
+  const { dataDirectory, installation, environment, logger, metrics, preparedSandboxes } = options;
+  const driver = await composeDriver({
+    config: {
+      runtime: { type: "local", preparedSandboxes },
+      server: { dataDirectory },
+      kubernetes: { namespaceSystem: "", namespaceJobs: "" },
+    },
+    coordinatorCommand: [process.execPath, installation.coordinator],
+    logger,
+    metrics,
+    environment,
+  });
+  const controlPlane = await createApp({
+    config: { ...controlPlaneDefaults, dataDirectory, allowLocalRepositories: true, environment },
+    driver,
+    logger,
+    metrics,
+  });
+  try {
+    await controlPlane.listenJobs({ host: "127.0.0.1", port: 0 });
+    await controlPlane.start();
+  } catch (error) {
+    await controlPlane.stop();
+    throw error;
+  }
+  return {
+    controlPlane,
+    paths: dataPaths(dataDirectory),
+    checkRuntime: () => driver.check(),
+    stop: () => controlPlane.stop({ graceMs: 1_000 }),
+  };
+}
