@@ -2,6 +2,7 @@
 import type { Logger } from "@danube/kit";
 import type { JobContext, JobMethods } from "@danube/protocol";
 import { resubscribe, type RpcClient } from "@danube/rpc";
+import { idleClock } from "./hold.ts";
 
 export interface Attachment {
   /** Rejects when the control plane does not know this job (any more). */
@@ -23,7 +24,12 @@ export function attach(options: {
   const refused = Promise.withResolvers<never>();
   const cancelled = new AbortController();
   const listen = async (): Promise<void> => {
-    const events = resubscribe((signal) => client.attach({}, { signal }), { name: "attach", signal, logger });
+    const events = resubscribe((signal) => client.attach({}, { signal }), {
+      name: "attach",
+      signal,
+      logger,
+      clock: idleClock,
+    });
     for await (const event of events) {
       if (event.type === "context") context.resolve(event.context);
       if (event.type === "cancel") cancelled.abort(new Error(event.message));

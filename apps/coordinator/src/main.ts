@@ -5,6 +5,7 @@ import { jobMethods } from "@danube/protocol";
 import { createRpcClient } from "@danube/rpc";
 import { createApp } from "./app.ts";
 import { parseArguments } from "./config.ts";
+import { idleClock } from "./hold.ts";
 import { createStderrLogger } from "./logger.ts";
 import { readSandboxFile } from "./sandbox-file.ts";
 import { warmUp } from "./warm-up.ts";
@@ -23,6 +24,7 @@ async function main(): Promise<void> {
     methods: jobMethods,
     token: sandbox.token,
     logger,
+    clock: idleClock,
     keepsProcessAlive: false,
   });
   const environment = { ...process.env };

@@ -223,7 +223,10 @@ export async function createTestControlPlane(options: TestControlPlaneOptions = 
     async close() {
       for (const coordinator of running) coordinator.kill();
       for (const step of steps.values()) step.launched.kill("SIGKILL");
-      await Promise.all(running.map(({ ended }) => ended));
+      await Promise.all([
+        ...running.map(({ ended }) => ended),
+        ...[...steps.values()].map(({ launched }) => launched.exited),
+      ]);
       await server.close({ graceMs: 0 });
       rmSync(root, { recursive: true, force: true });
     },
