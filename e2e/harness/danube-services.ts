@@ -34,7 +34,6 @@ export async function startDanubeServices(options: {
     DANUBE_SERVER_BIND_ADDRESS: `127.0.0.1:${apiPort}`,
     DANUBE_SERVER_RPC_ADDRESS: `127.0.0.1:${rpcPort}`,
     DANUBE_SERVER_INTERNAL_ADDRESS: `127.0.0.1:${internalPort}`,
-    DANUBE_SERVER_INTERNAL_TOKEN_FILE: join(dataDirectory, "keys", "service.token"),
     DANUBE_SERVER_DATA_DIR: dataDirectory,
     DANUBE_CONFIG_REPO_URL: options.blueprintUrl,
     DANUBE_CONFIG_REPO_SYNC_INTERVAL: "1s",
