@@ -1,5 +1,4 @@
 // The writing side: for the control plane alone.
-export { prepare, prepareConstant, type SqlValue } from "../sql/prepare.ts";
 export { sqlBuilder } from "../sql/builder.ts";
 export type { ReadTransaction, WriteTransaction } from "../sql/transaction.ts";
 export type { JobRecord } from "../rows/job.ts";
