@@ -1,6 +1,7 @@
 // The steps of one active job.
 import {
   deleteStepRuns,
+  findStep,
   finishStep,
   keepStepRun,
   listStepRuns,
@@ -14,6 +15,8 @@ import {
 import type { JobLogWriter } from "@danube/logs";
 import {
   DanubeError,
+  errorCodes,
+  isDanubeError,
   type JobMethods,
   type PipelineDocument,
   type RunStepRequest,
@@ -47,13 +50,17 @@ export interface JobStepsOptions {
   readonly onFailure: (message: string) => void;
 }
 
+interface StepEntry {
+  readonly digest: string;
+  readonly running: RunningStep;
+  /** Aborts when the row can't be stored, with why. */
+  readonly refused: AbortController;
+}
+
 export class JobSteps {
   readonly #options: JobStepsOptions;
   /** Every step that this job began, by id: ended ones with their result. */
-  readonly #steps = new Map<
-    string,
-    { readonly digest: string; readonly running: RunningStep; stored: Promise<void> }
-  >();
+  readonly #steps = new Map<string, StepEntry>();
   readonly #groups = new Set<string>();
 
   constructor(options: JobStepsOptions) {
@@ -78,7 +85,11 @@ export class JobSteps {
           },
           storedResult(step),
         );
-        this.#steps.set(step.id, { digest: step.commandSha256 ?? "", running, stored: Promise.resolve() });
+        this.#steps.set(step.id, {
+          digest: step.commandSha256 ?? "",
+          running,
+          refused: new AbortController(),
+        });
       }
     }
   }
@@ -105,7 +116,8 @@ export class JobSteps {
     }
     const script = this.#buildScript(request);
     entry ??= await this.#begin(request, digest);
-    yield* entry.running.serve({ script, capture: request.capture }, frames, callSignal);
+    const signal = AbortSignal.any([callSignal, entry.refused.signal]);
+    yield* entry.running.serve({ script, capture: request.capture }, frames, signal);
   }
 
   /** Stores how a group begins or ends. */
@@ -173,7 +185,7 @@ export class JobSteps {
     );
   }
 
-  async #begin(request: RunStepRequest, digest: string) {
+  async #begin(request: RunStepRequest, digest: string): Promise<StepEntry> {
     const { environment, jobId, log, mask } = this.#options;
     this.#checkParent(request.parentId);
     const { sizeBytes } = await log();
@@ -204,19 +216,23 @@ export class JobSteps {
       });
       if (created) emit({ type: "step", step });
     });
-    stored.catch((error: unknown) => {
-      if (this.#options.signal.aborted) return;
-      environment.logger.error("A step could not be stored", { ...this.#ids(request.stepId), error });
-      this.#options.onFailure("A step could not be stored.");
-    });
     const { stepId, name, timeoutMs } = request;
-    const entry = {
-      digest,
-      running: this.#createStep({ stepId, name: mask(name), worker, timeoutMs, startedMark }),
-      stored,
-    };
+    const running = this.#createStep({ stepId, name: mask(name), worker, timeoutMs, startedMark });
+    const entry = { digest, running, refused: new AbortController() };
     this.#steps.set(stepId, entry);
+    stored.catch((error: unknown) => this.#refuse(stepId, entry, error));
     return entry;
+  }
+
+  #refuse(stepId: string, entry: StepEntry, error: unknown): void {
+    const { environment, signal, onFailure } = this.#options;
+    entry.running.release();
+    entry.refused.abort(error);
+    if (signal.aborted) return;
+    environment.logger.warn("A step was not stored", { ...this.#ids(stepId), error });
+    // What the Coordinator asked wrongly concerns its step alone; what we could not do ends the job.
+    if (isDanubeError(error) && errorCodes[error.code].fault === "user") this.#steps.delete(stepId);
+    else onFailure(`A step could not be stored: ${isDanubeError(error) ? error.message : "an error of ours."}`);
   }
 
   #createStep(description: RunningStep["description"], result?: StepResult): RunningStep {
@@ -234,10 +250,12 @@ export class JobSteps {
       ready,
       exec: (worker, command) => driver.exec(jobId, worker, command),
       recordSignal: (stepId, reason) =>
-        committer.commit((transaction) => markStepSignalled(transaction, stepId, reason), { essential: true }),
+        committer.commit((transaction) => markStepSignalled(transaction, { stepId, jobId }, reason), {
+          essential: true,
+        }),
       recordStart: (stepId, mark) => {
         committer
-          .commit((transaction) => restartStepRun(transaction, stepId, JSON.stringify(mark)))
+          .commit((transaction) => restartStepRun(transaction, { stepId, jobId }, JSON.stringify(mark)))
           .catch((error: unknown) =>
             environment.logger.warn("A step's start could not be stored", { ...this.#ids(stepId), error }),
           );
@@ -249,10 +267,12 @@ export class JobSteps {
 
   async #recordEnd(stepId: string, { result, logOffsetEnd }: StepOutcome): Promise<Step> {
     const { environment, jobId } = this.#options;
-    // Only a step that is stored as this job's may be ended in its name.
-    await this.#steps.get(stepId)?.stored;
     const ended = await environment.committer.commit(
       (transaction, emit) => {
+        // An id that stands for another job's step is refused when it is stored; until then nothing may end in its name.
+        if (findStep(transaction, stepId)?.jobId !== jobId) {
+          throw new DanubeError("idempotency_mismatch", "The step is not this job's.", { ids: { jobId, stepId } });
+        }
         const { status, message, exitCode } = result;
         const finished = finishStep(transaction, { stepId, status, message, exitCode, logOffsetEnd });
         if (finished.changed) emit({ type: "step", step: finished.step });

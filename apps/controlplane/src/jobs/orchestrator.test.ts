@@ -108,15 +108,8 @@ describe("a Coordinator that is away", () => {
   test("is found to be lost within 60 s when its sandbox is gone without a word", async () => {
     await using harness = await Harness.start();
     const { job, coordinator } = await harness.startJob();
-    // Gone behind this driver's back: it neither deleted it nor saw it end.
-    const behind = harness.driver.specs.get(job.id);
-    expect(behind).toBeDefined();
-    await harness.stop();
-    const cleaner = harness.driver;
-    await cleaner.start();
-    await cleaner.deleteSandbox(job.id, { graceMs: 0 });
-    harness.driver = cleaner.restart();
-    await harness.restart();
+    // Gone behind the driver's back: it neither deleted it nor saw it end.
+    harness.driver.listSandboxes = () => Promise.resolve([]);
     coordinator.detach();
     await harness.clock.advance(60_000);
     expect(await harness.ended(job.id)).toMatchObject({ status: "failure", reason: "infra_lost" });

@@ -1,5 +1,5 @@
 // A whole control plane in a temporary directory, with the strict fake driver and a clock that the test moves.
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { createMetrics, createTestClock, type Logger, newId, silentLogger, type TestClock } from "@danube/kit";
@@ -159,6 +159,14 @@ export class Harness implements AsyncDisposable {
 
   async log(jobId: string): Promise<string> {
     return await readFile(path.join(this.dataDirectory, "logs", `${jobId}.log`), "utf8").catch(() => "");
+  }
+
+  /** All that lies in the data directory, byte by byte: to look for what must not be there. */
+  async everything(): Promise<string> {
+    const entries = await readdir(this.dataDirectory, { recursive: true, withFileTypes: true });
+    const files = entries.filter((entry) => entry.isFile() && entry.name !== "ballast");
+    const contents = await Promise.all(files.map((file) => readFile(path.join(file.parentPath, file.name), "latin1")));
+    return contents.join("\n");
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -37,14 +37,19 @@ const insert = prepare<{
     })
     .onConflict((conflict) => conflict.column("step_id").doNothing()),
 );
-const restart = prepare<{ stepId: string; startedMark: string }>()((p) =>
-  sqlBuilder.updateTable("step_runs").set({ started_mark: p.startedMark }).where("step_id", "=", p.stepId),
+const restart = prepare<{ stepId: string; jobId: string; startedMark: string }>()((p) =>
+  sqlBuilder
+    .updateTable("step_runs")
+    .set({ started_mark: p.startedMark })
+    .where("step_id", "=", p.stepId)
+    .where("job_id", "=", p.jobId),
 );
-const signal = prepare<{ stepId: string; signalled: "timeout" | "cancelled" }>()((p) =>
+const signal = prepare<{ stepId: string; jobId: string; signalled: "timeout" | "cancelled" }>()((p) =>
   sqlBuilder
     .updateTable("step_runs")
     .set({ signalled: p.signalled })
     .where("step_id", "=", p.stepId)
+    .where("job_id", "=", p.jobId)
     .where("signalled", "is", null),
 );
 const remove = prepare<{ jobId: string }>()((p) => sqlBuilder.deleteFrom("step_runs").where("job_id", "=", p.jobId));
@@ -74,18 +79,24 @@ export function keepStepRun(transaction: WriteTransaction, run: Omit<StepRun, "s
   );
 }
 
+/** Which step: named with its job, so that nobody reaches another job's. */
+export interface StepRunKey {
+  readonly stepId: string;
+  readonly jobId: string;
+}
+
 /** Lets the step's time count from another moment. */
-export function restartStepRun(transaction: WriteTransaction, stepId: string, startedMark: string): void {
-  transaction.run(restart({ stepId, startedMark }));
+export function restartStepRun(transaction: WriteTransaction, key: StepRunKey, startedMark: string): void {
+  transaction.run(restart({ stepId: key.stepId, jobId: key.jobId, startedMark }));
 }
 
 /** Remembers that the step was told to end. The first reason stays. */
 export function markStepSignalled(
   transaction: WriteTransaction,
-  stepId: string,
+  key: StepRunKey,
   signalled: "timeout" | "cancelled",
 ): void {
-  transaction.run(signal({ stepId, signalled }));
+  transaction.run(signal({ stepId: key.stepId, jobId: key.jobId, signalled }));
 }
 
 /** Forgets what was kept of the job's steps. */
