@@ -17,11 +17,10 @@ export async function prepareWorkspace(options: {
   const { context, sandbox, workspace, environment, log, signal } = options;
   const { url, commitSha, ref, authorization } = context.checkout;
   if (commitSha === undefined || sandbox.workspaceIsShared) return;
-  const startedMs = performance.now();
   const checkout = checkOut({ url, commitSha, ref, authorization, workspace, environment, signal });
   // While git works.
   warmUp();
   await checkout;
-  const seconds = ((performance.now() - startedMs) / 1_000).toFixed(2);
-  log.note(`danube: checked out ${commitSha} of ${withoutCredentials(url)} in ${seconds} s`);
+  // Without the time it took: a log is the same however often it is made.
+  log.note(`danube: checked out ${commitSha} of ${withoutCredentials(url)}`);
 }

@@ -1,4 +1,5 @@
 // One step.run: its attempts, and what their ends mean to the pipeline.
+import { constants } from "node:os";
 import type { StepCommand } from "@danube/protocol";
 import { CancelledError, StepError, type StepFailureStatus } from "../errors.ts";
 import type { RetryCondition, StepResult } from "../step.ts";
@@ -105,7 +106,7 @@ function settle(run: CommandRun, stepId: string, attempt: number, end: StepEnd):
 function failureMessage(run: CommandRun, status: StepFailureStatus, { result }: StepEnd): string {
   const where = run.location === undefined ? "" : ` (${run.location})`;
   const step = `step "${run.name}"`;
-  if (status === "failure") return `${step} failed with exit code ${result.exitCode ?? "unknown"}${where}`;
+  if (status === "failure") return `${step} failed with ${describeExit(result.exitCode)}${where}`;
   if (status === "timeout")
     return `${step} took longer than ${formatLimit(run.options.timeoutMs)} and was stopped${where}`;
   return `${step} was lost: ${result.message ?? "no exit status was recorded"}${where}`;
@@ -114,4 +115,11 @@ function failureMessage(run: CommandRun, status: StepFailureStatus, { result }: 
 function formatLimit(timeoutMs: number | undefined): string {
   if (timeoutMs === undefined) return "it may";
   return timeoutMs < 1_000 ? `${timeoutMs} ms` : `${timeoutMs / 1_000} s`;
+}
+
+/** `exit code 3`, or `exit code 137 (SIGKILL)`: 128 + n is how shells tell the signal n. */
+function describeExit(exitCode: number | undefined): string {
+  if (exitCode === undefined) return "no exit code";
+  const signal = Object.entries(constants.signals).find(([, number]) => number === exitCode - 128)?.[0];
+  return `exit code ${exitCode}${signal === undefined ? "" : ` (${signal})`}`;
 }
