@@ -420,6 +420,48 @@ describe.each([
     await expect(sending).rejects.toMatchObject({ code: "connection_lost" });
   });
 
+  it("does not run the source of a download ahead of a reader that has stopped reading", async () => {
+    let produced = 0;
+    const client = await open({
+      async fetch({ sizeBytes }) {
+        const body = async function* () {
+          for (; ; produced += 1) yield Buffer.alloc(50_000);
+        };
+        return { response: { sizeBytes, sha256: "" }, body: body() };
+      },
+    });
+    const { body } = await client.fetch({ sizeBytes: 1 });
+    const chunks = body[Symbol.asyncIterator]();
+    await chunks.next();
+    expect((await untilSteady(() => produced)) * 50_000).toBeLessThan(8_000_000);
+    await chunks.return?.();
+  });
+
+  it("does not run the source of an upload ahead of a handler that has stopped reading", async () => {
+    let produced = 0;
+    const client = await open({
+      async store(_request, body, { signal }) {
+        await body[Symbol.asyncIterator]().next();
+        return untilAborted(signal);
+      },
+    });
+    const abort = new AbortController();
+    const endless = async function* () {
+      for (; ; produced += 1) yield Buffer.alloc(50_000);
+    };
+    const upload = client.store({ name: "a" }, endless, { signal: abort.signal });
+    upload.catch(() => undefined);
+    expect((await untilSteady(() => produced)) * 50_000).toBeLessThan(8_000_000);
+    abort.abort(new Error("enough"));
+    await expect(upload).rejects.toThrow("enough");
+  });
+
+  it("uploads 50 MB whole", async () => {
+    const client = await open();
+    const bytes = patternBytes(50_000_000);
+    expect(await client.store({ name: "big" }, bytes)).toMatchObject({ sizeBytes: 50_000_000, sha256: sha256(bytes) });
+  });
+
   it("refuses every call after it was closed, and breaks off those that go on", async () => {
     const begun = Promise.withResolvers<void>();
     const client = await open({

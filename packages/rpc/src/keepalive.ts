@@ -20,8 +20,11 @@ export function keepAlive(session: Http2Session, { clock, intervalMs, timeoutMs,
   session.once("close", () => cancel());
 
   const ping = (): void => {
+    // Between its destruction and its `close` a session has no socket.
+    if (session.destroyed) return;
     const bytesBefore = session.socket.bytesRead;
     const cancelTimeout = clock.setTimeout(() => {
+      if (session.destroyed) return;
       if (session.socket.bytesRead !== bytesBefore) return ping();
       onDead();
       session.destroy();
