@@ -1,5 +1,5 @@
 // The log of an active job: opened when it is first needed, closed once, and watched while it grows.
-import { createRedactor, type JobLogWriter, openLogWriter, type Redactor } from "@danube/logs";
+import { createRedactor, type JobLogWriter, openLogReader, openLogWriter, type Redactor } from "@danube/logs";
 import { DanubeError } from "@danube/protocol";
 import type { JobEnvironment } from "./job-environment.ts";
 
@@ -28,6 +28,15 @@ export function createJobLog(
     if (seenBytes !== undefined && sizeBytes > seenBytes) metrics.logBytesWrittenTotal.add(sizeBytes - seenBytes);
     seenBytes = sizeBytes;
     feed.publish([{ type: "log", jobId, sizeBytes, closed: false }]);
+  };
+  /** Of a log that this process never had to open: an earlier one may have written it. */
+  const storedSize = async () => {
+    const reader = openLogReader({ directory: logsDirectory, jobId });
+    try {
+      return await reader.size();
+    } finally {
+      await reader.close();
+    }
   };
   return {
     redactor,
@@ -66,7 +75,8 @@ export function createJobLog(
         if (final) await writer?.endAll();
       } finally {
         await writer?.close();
-        if (final) feed.publish([{ type: "log", jobId, sizeBytes: writer?.sizeBytes ?? 0, closed: true }]);
+        const sizeBytes = writer?.sizeBytes ?? (await storedSize());
+        if (final) feed.publish([{ type: "log", jobId, sizeBytes, closed: true }]);
       }
     },
   };

@@ -11,7 +11,7 @@ import {
 } from "@danube/db/write";
 import { createLoop, type Loop } from "@danube/kit";
 import { isDanubeError, isFinal } from "@danube/protocol";
-import type { SandboxObservation } from "@danube/runtime";
+import type { RuntimeDriver, SandboxObservation } from "@danube/runtime";
 import { type AppliedEvent, applyEvent, type JobHappening } from "./apply-event.ts";
 import type { JobEnvironment } from "./job-environment.ts";
 import { JobRunner, type SandboxKnowledge } from "./job-runner.ts";
@@ -43,8 +43,12 @@ export interface OrchestratorOptions {
   readonly reconcileIntervalMs: number;
 }
 
-export function createOrchestrator({ environment, reconcileIntervalMs }: OrchestratorOptions): Orchestrator {
-  const { clock, committer, driver, logger, metrics, writer } = environment;
+export function createOrchestrator(options: OrchestratorOptions): Orchestrator {
+  const { reconcileIntervalMs } = options;
+  const started = Promise.withResolvers<void>();
+  const driver = afterStart(options.environment.driver, started.promise);
+  const environment = { ...options.environment, driver };
+  const { clock, committer, logger, metrics, writer } = environment;
   const runners = new Map<string, JobRunner>();
   const tokens = new Map<string, JobRunner>();
   let stopped = false;
@@ -155,6 +159,7 @@ export function createOrchestrator({ environment, reconcileIntervalMs }: Orchest
     async start() {
       unsubscribe = driver.onObservation(observe);
       await driver.start();
+      started.resolve();
       loop.start();
     },
     async stop() {
@@ -185,5 +190,27 @@ export function createOrchestrator({ environment, reconcileIntervalMs }: Orchest
       await runners.get(jobId)?.released();
     },
     reconcile,
+  };
+}
+
+/** Lets whoever asks the driver before it is started wait until it is: Coordinators may call back earlier than that. */
+function afterStart(driver: RuntimeDriver, started: Promise<void>): RuntimeDriver {
+  const wait =
+    <A extends unknown[], R>(run: (...args: A) => Promise<R>) =>
+    async (...args: A): Promise<R> => {
+      await started;
+      return await run(...args);
+    };
+  return {
+    name: driver.name,
+    isolation: driver.isolation,
+    start: () => driver.start(),
+    stop: () => driver.stop(),
+    onObservation: (listener) => driver.onObservation(listener),
+    check: () => driver.check(),
+    createSandbox: wait((spec) => driver.createSandbox(spec)),
+    listSandboxes: wait(() => driver.listSandboxes()),
+    exec: wait((jobId, worker, command) => driver.exec(jobId, worker, command)),
+    deleteSandbox: wait((jobId, deletion) => driver.deleteSandbox(jobId, deletion)),
   };
 }
