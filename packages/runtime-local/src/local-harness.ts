@@ -33,7 +33,8 @@ export async function makeLocalHarness(options: Partial<LocalDriverOptions> = {}
   const pipeline = PipelineSpec.parse({ repository: "https://example.com/repository.git" });
 
   function findProcesses(jobId: string): number[] {
-    const marks = new Set([jobId]);
+    // A prepared Coordinator has a mark of its own.
+    const marks = new Set(readRecord(sandboxPaths(root, jobId).record)?.marks ?? [jobId]);
     return findSandboxProcesses({ marks, known: [], directory: join(root, jobId), window: () => undefined });
   }
 

@@ -252,7 +252,7 @@ export function describeCommandContract(makeHarness: () => Promise<DriverHarness
       const { stepId } = await launch(
         driver,
         jobId,
-        "trap 'echo bye; exit 33' TERM; sh -c 'trap \"echo child; exit\" TERM; while :; do sleep 0.05; done' & echo up; while :; do wait; done",
+        "trap 'echo bye; exit 33' TERM; sh -c 'trap \"echo child; exit\" TERM; echo up; while :; do sleep 0.05; done' & while :; do wait; done",
       );
       await eventually(async () => (await readStep(stepId, "output")) || undefined, "the command's first line");
       await driver.exec(jobId, undefined, { verb: "signal", stepId, signal: "TERM" });

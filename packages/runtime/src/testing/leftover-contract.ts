@@ -35,7 +35,7 @@ export function describeLeftoverContract(makeHarness: () => Promise<DriverHarnes
   describe("processes left behind", () => {
     it("do not hold up the end of the step, live on for later steps, and die with the sandbox", async () => {
       // The job's id is in all their command lines, so that a harness can look for them in another way than a driver does.
-      const beat = (file: string) => `: ${jobId}; while :; do echo beat >> ${file}; sleep 0.05; done`;
+      const beat = (file: string) => `: ${jobId}; while echo beat >> ${file}; do sleep 0.05; done`;
       const ways = [
         `(${beat("plain")}) &`,
         `nohup sh -c '${beat("nohup")}' &`,
@@ -43,10 +43,11 @@ export function describeLeftoverContract(makeHarness: () => Promise<DriverHarnes
         `(setsid sh -c '(${beat("twice")}) & exit' &)`,
         `env -i PATH="$PATH" setsid sh -c '${beat("bare")}' >/dev/null 2>&1 &`,
         `(trap '' TERM; setsid sh -c '${beat("stubborn")}') &`,
+        `(cd / && exec setsid sh -c '${beat("$DANUBE_WORKSPACE/away")}' >/dev/null 2>&1) &`,
       ];
       expect(await run(ways.join("\n"))).toEqual({ state: "exited", exitCode: 0 });
       const alive =
-        "for f in plain nohup setsid twice bare stubborn; do : > $f; until [ -s $f ]; do sleep 0.02; done; done";
+        "for f in plain nohup setsid twice bare stubborn away; do : > $f; until [ -s $f ]; do sleep 0.02; done; done";
       expect(await run(alive)).toEqual({ state: "exited", exitCode: 0 });
       await driver.deleteSandbox(jobId, { graceMs: 0 });
       expect(await harness.leftovers(jobId)).toEqual([]);
