@@ -43,8 +43,6 @@ export function followLog({ reader, from, chunkBytes = 65_536, signal }: FollowL
     try {
       let offset = from;
       while (!isAborted()) {
-        // Taken before looking, so that nothing that happens meanwhile is slept through.
-        const nextWakeUp = wakeUp.promise;
         if (mustLookUp) {
           mustLookUp = false;
           sizeBytes = Math.max(sizeBytes, await reader.size());
@@ -56,7 +54,7 @@ export function followLog({ reader, from, chunkBytes = 65_536, signal }: FollowL
         } else if (closed) {
           return;
         } else {
-          await nextWakeUp;
+          await wakeUp.promise;
         }
       }
     } finally {

@@ -1,7 +1,7 @@
 // Kill the writer, tear its files at any byte, open again, send again: the log must come out the same.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { statSync, truncateSync } from "node:fs";
+import { readFileSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { pipelineSourceName } from "./log-merge.ts";
@@ -180,6 +180,29 @@ describe("the log of steps that run one after another", () => {
         await make(jobId);
         expect(files.log(jobId), `${pathOf("")} cut to ${size}`).toBe(files.log(whole));
       }
+    }
+  });
+
+  it("is the same after any byte of the index was changed", async () => {
+    const files = makeLogDirectory();
+    const { directory } = files;
+    const output = Buffer.from("one\ntwo\nthree");
+    const make = async (jobId: string): Promise<void> => {
+      const writer = await openLogWriter({ directory, jobId, redactor });
+      await send(writer, [{ source: "step:0", start: 0, bytes: output, last: true }], [5], Infinity);
+      await writer.close();
+    };
+    const whole = newJobId();
+    await make(whole);
+    const index = readFileSync(files.indexPath(whole));
+    for (let at = 8; at < index.length; at++) {
+      const jobId = newJobId();
+      await make(jobId);
+      const changed = readFileSync(files.indexPath(jobId));
+      changed[at]! ^= 1;
+      writeFileSync(files.indexPath(jobId), changed);
+      await make(jobId);
+      expect(files.log(jobId), `byte ${at}`).toBe("one\ntwo\nthree\n");
     }
   });
 

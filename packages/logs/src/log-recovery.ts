@@ -60,7 +60,6 @@ export function recoverLog(logFile: number, indexFile: number, jobId: string): R
 }
 
 function isInLog(logFile: number, logSize: number, extent: ExtentRecord): boolean {
-  if (extent.logEnd > logSize) return false;
   if (extent.logEnd <= logSize - verifiedTailBytes) return true;
   let sum = 0;
   for (let at = extent.logStart; at < extent.logEnd; ) {

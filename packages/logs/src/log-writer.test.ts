@@ -1,4 +1,5 @@
 import { existsSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { openLogReader } from "./log-reader.ts";
 import { openLogWriter } from "./log-writer.ts";
@@ -250,6 +251,27 @@ describe("openLogWriter", () => {
       await again.close();
     },
   );
+
+  it("rejects what came while a write was failing, too", async () => {
+    if (!existsSync("/dev/full")) return;
+    const files = makeLogDirectory();
+    const jobId = newJobId();
+    symlinkSync("/dev/full", files.logPath(jobId));
+    const writer = await openLogWriter({ directory: files.directory, jobId });
+    const source = writer.source("a");
+    const large = source.append(0, Buffer.alloc(1_048_576, "x"));
+    large.catch(() => undefined);
+    // The large one is being written, on another thread.
+    await nextTurn();
+    const results = await Promise.allSettled([
+      large,
+      source.append(1_048_576, bytes("y")),
+      writer.source("b").append(0, bytes("z")),
+    ]);
+    for (const result of results) expect(result).toMatchObject({ reason: { code: "storage_full" } });
+    expect(source.received).toBe(0);
+    await writer.close();
+  });
 
   it("refuses an id that is not one", async () => {
     await expect(openLogWriter({ directory: "/nowhere", jobId: "../../etc/passwd" })).rejects.toMatchObject({

@@ -166,6 +166,28 @@ describe("createRedactor", () => {
     expect(given).toBe("***");
   });
 
+  it("holds back a bounded number of bytes of what looks like a token without an end", () => {
+    const redactor = createRedactor([]);
+    const longestHeld: [string, string, number][] = [
+      ["npm_", "a", 259],
+      ["glpat-", "b", 261],
+      ["eyJhbGciOi", "c", 8_200],
+      [`eyJhbGciOiJI.${"d".repeat(8_000)}.`, "e", 16_300],
+      ["-----BEGIN ", "A", 70],
+      ["-----BEGIN PRIVATE KEY-----", "MIIE", 16_430],
+      ["-----BEGIN PRIVATE KEY-----MIIE-----END ", "Z", 110],
+    ];
+    for (const [beginning, unit, mostBytes] of longestHeld) {
+      const stream = redactor.openStream();
+      stream.push(Buffer.from(beginning));
+      for (let pushed = 0; pushed < 40_000; pushed += 500) {
+        stream.push(Buffer.alloc(500, unit));
+        const held = beginning.length + pushed + 500 - stream.state.offset;
+        expect(held, beginning.slice(0, 50)).toBeLessThanOrEqual(mostBytes);
+      }
+    }
+  });
+
   it("decides tokens at their longest length", () => {
     const long = (prefix: string, unit: string, length: number): string => `${prefix}${unit.repeat(length)} end`;
     const texts = [
