@@ -114,6 +114,7 @@ describe("a queue", () => {
     queue.update(unstored);
     queue.update(later);
     expect(queue.next()).toBeUndefined();
+    expect(queue.hasRoomFor("id-deployC")).toBe(false);
     queue.update({ ...unstored, version: 1 });
     expect(queue.next()?.id).toBe(unstored.id);
     queue.forget(unstored.id);
