@@ -2,7 +2,6 @@
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { newId } from "@danube/kit";
-import { openLogReader } from "@danube/logs";
 import { DanubeError } from "@danube/protocol";
 import { createAdaptorServer } from "@hono/node-server";
 import { createAuthenticator } from "./auth/authenticate.ts";
@@ -28,6 +27,7 @@ import { addWebhookRoutes } from "./rest/webhooks.ts";
 import { createChangeFeed } from "./streams/change-feed.ts";
 import { EventStream } from "./streams/event-stream.ts";
 import { JobStreams } from "./streams/job-streams.ts";
+import { openLogSource } from "./streams/log-source.ts";
 import { createSseClients } from "./streams/sse-clients.ts";
 import { createWebFiles } from "./web-files.ts";
 
@@ -65,19 +65,12 @@ export function createApp(dependencies: ApiDependencies): Api {
     heartbeatMs: limits.heartbeatMs,
     stallMs: limits.stallMs,
     onSizeChange: (size) => metrics.sseClientsActive.set(size),
-    onMessage: () => metrics.sseMessagesSentTotal.increment(),
+    onMessages: (count) => metrics.sseMessagesSentTotal.add(count),
   });
   const jobs = new JobStreams({
     queries,
     feed,
-    openLog: (jobId) => {
-      const reader = openLogReader({ directory: dependencies.logsDirectory, jobId });
-      return {
-        sizeBytes: () => reader.size(),
-        read: (start, end) => reader.readChunk(start, end - start),
-        close: () => reader.close(),
-      };
-    },
+    openLog: (jobId) => openLogSource({ directory: dependencies.logsDirectory, jobId }),
     clock,
     logger,
     logEndGraceMs: limits.logEndGraceMs,

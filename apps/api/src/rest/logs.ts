@@ -34,39 +34,34 @@ export function addLogRoutes({ router, guard, dependencies }: RouteContext): voi
       const { id: jobId } = await requireJob(queries, c.req.valid("param").id);
       const { step, search, ignoreCase, limit } = c.req.valid("query");
       const stepId = step === undefined ? undefined : readId(step, "step");
-      const reader = openLogReader({ directory: logsDirectory, jobId });
-      let handedOver = false;
+      const open = () => openLogReader({ directory: logsDirectory, jobId });
+      const reader = open();
       try {
         if (search !== undefined) {
-          const found = await reader.search({
-            text: search,
-            limit,
-            ignoreCase: ignoreCase === "true",
-            signal: c.req.raw.signal,
-          });
+          const { signal } = c.req.raw;
+          const found = await reader.search({ text: search, limit, ignoreCase: ignoreCase === "true", signal });
           return c.json(LogSearchResult.parse(found), 200);
         }
         const parts = stepId === undefined ? [{ start: 0, end: await reader.size() }] : await reader.stepRanges(stepId);
-        const sizeBytes = parts.reduce((sum, { start, end }) => sum + (end - start), 0);
-        const answer = sendBytes(c, {
-          sizeBytes,
+        return sendBytes(c, {
+          sizeBytes: parts.reduce((sum, { start, end }) => sum + (end - start), 0),
           contentType: "text/plain; charset=utf-8",
           headers: { "cache-control": "private, no-cache" },
-          read: (range) => {
-            handedOver = true;
-            return readParts(reader, parts, range);
-          },
+          read: (range) => readParts(open, parts, range),
         });
-        return answer;
       } finally {
-        if (!handedOver) await reader.close();
+        await reader.close();
       }
     },
   );
 }
 
-/** The bytes of `range` of what the parts are when put together. Closes the reader. */
-async function* readParts(reader: LogReader, parts: readonly LogRange[], range: ByteRange): AsyncGenerator<Buffer> {
+/**
+ * The bytes of `range` of what the parts are when put together. Opens the log when the first byte is asked for: an answer
+ * that nobody takes leaves nothing open.
+ */
+async function* readParts(open: () => LogReader, parts: readonly LogRange[], range: ByteRange): AsyncGenerator<Buffer> {
+  const reader = open();
   try {
     let before = 0;
     for (const part of parts) {

@@ -2,7 +2,7 @@
 import type { Change } from "@danube/protocol";
 import type { ChangeFeed } from "./change-feed.ts";
 import type { SseClient } from "./sse-clients.ts";
-import { encodeEvent } from "./sse-frame.ts";
+import { encodeEvent, type SseFrame } from "./sse-frame.ts";
 
 const resetFrame = encodeEvent({ event: "reset", data: {} });
 
@@ -35,13 +35,13 @@ export class EventStream {
     if (frame !== undefined) for (const client of this.#clients) this.#send(client, frame);
   }
 
-  #send(client: SseClient, frame: Buffer): void {
+  #send(client: SseClient, frame: SseFrame): void {
     if (client.ready) client.write(frame);
     else this.#behind.add(client);
   }
 }
 
-function encodeChange(change: Change): Buffer | undefined {
+function encodeChange(change: Change): SseFrame | undefined {
   switch (change.type) {
     case "reset":
       return resetFrame;

@@ -1,11 +1,11 @@
 // What the stream of one job tells beside its log: the job and its steps, each as the newest event.
 import { isFinal, type Job, type Step } from "@danube/protocol";
-import { encodeEvent } from "./sse-frame.ts";
+import { encodeEvent, type SseFrame } from "./sse-frame.ts";
 
 export interface StateEvent {
   /** Grows with every event of this job's stream. */
   readonly sequence: number;
-  readonly frame: Buffer;
+  readonly frame: SseFrame;
 }
 
 /** Keeps the newest state of a job. However often it changes, a client that was away is told once of each thing. */

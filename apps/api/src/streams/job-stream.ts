@@ -10,15 +10,9 @@ import type { Logger } from "@danube/kit";
 import { type Change, DanubeError, isFinal } from "@danube/protocol";
 import type { JobState } from "./job-state.ts";
 import { encodeLog, type LogFrame } from "./log-frame.ts";
+import type { LogSource } from "./log-source.ts";
 import type { SseClient } from "./sse-clients.ts";
-import { encodeEvent } from "./sse-frame.ts";
-
-/** The readable bytes of a job's log. */
-export interface LogSource {
-  sizeBytes(): Promise<number>;
-  /** The bytes from `start` up to `end`; fewer only if the log has been deleted meanwhile. */
-  read(start: number, end: number): Promise<Buffer>;
-}
+import { encodeEvent, type SseFrame } from "./sse-frame.ts";
 
 export interface JobStreamOptions {
   readonly state: JobState;
@@ -114,7 +108,7 @@ export class JobStream {
     return this.#logClosed && this.#state.isFinal;
   }
 
-  #tellHead(frame: Buffer | undefined): void {
+  #tellHead(frame: SseFrame | undefined): void {
     if (frame === undefined) return;
     for (const reader of this.#head) {
       this.#write(reader, frame);
@@ -136,9 +130,12 @@ export class JobStream {
       while (this.#head.size > 0) {
         const start = this.#headOffset;
         if (start < this.#sizeBytes) {
-          const next = await this.#nextFrame(start, this.#sizeBytes);
+          const [sizeBytes, logClosed] = [this.#sizeBytes, this.#logClosed];
+          const next = await this.#nextFrame(start, sizeBytes);
           // All who stood there may have gone and others stand elsewhere now.
           if (start !== this.#headOffset || this.#head.size === 0) continue;
+          // Only the beginning of a character was there; its rest may have come meanwhile.
+          if (next === undefined && (sizeBytes !== this.#sizeBytes || logClosed !== this.#logClosed)) continue;
           if (next !== undefined) {
             this.#headOffset = next.end;
             for (const reader of this.#head) {
@@ -224,7 +221,7 @@ export class JobStream {
     return encodeLog(bytes, start, atLimit && (upToLimit || (this.#logClosed && limit >= this.#sizeBytes)));
   }
 
-  #write(reader: Reader, frame: Buffer): void {
+  #write(reader: Reader, frame: SseFrame): void {
     reader.client.write(frame);
     if (!reader.client.ready) this.#head.delete(reader);
   }

@@ -1,16 +1,17 @@
 // The streams of all jobs that somebody reads now, each loaded when its first reader comes and let go after its last.
 import type { Clock, Logger } from "@danube/kit";
-import { type Change, DanubeError, type Job, type Queries, type Step } from "@danube/protocol";
+import { type Change, DanubeError, isFinal, type Job, type Queries, type Step } from "@danube/protocol";
 import type { ChangeFeed } from "./change-feed.ts";
 import { JobState } from "./job-state.ts";
-import { JobStream, type LogSource } from "./job-stream.ts";
+import { JobStream } from "./job-stream.ts";
+import type { LogSource, OpenLogSource } from "./log-source.ts";
 import type { SseClient } from "./sse-clients.ts";
 
 export interface JobStreamsOptions {
   readonly queries: Pick<Queries, "getJob" | "listSteps">;
   readonly feed: ChangeFeed;
   /** The log of a job; it is closed when nobody reads it any more. */
-  readonly openLog: (jobId: string) => LogSource & { close(): Promise<void> };
+  readonly openLog: (jobId: string) => OpenLogSource;
   readonly clock: Clock;
   readonly logger: Logger;
   /** How long after a job's end the log's own end is waited for, before its size counts as final. */
@@ -25,7 +26,7 @@ export interface HeldStream {
 }
 
 interface Entry {
-  readonly log: ReturnType<JobStreamsOptions["openLog"]>;
+  readonly log: OpenLogSource;
   readonly loaded: Promise<JobStream>;
   stream: JobStream | undefined;
   holders: number;
@@ -131,11 +132,13 @@ export class JobStreams {
     try {
       const stream = await entry.loaded;
       const { job, steps } = await this.#lookUp(jobId);
-      stream.grow(await entry.log.sizeBytes(), false);
+      if (this.#entries.get(jobId) !== entry) return;
       for (const step of steps) stream.apply({ type: "step", step });
       stream.apply({ type: "job", job });
-      this.#awaitLogEnd(entry);
+      // Looked up after the job: if that is over, this is all there will be.
+      stream.grow(await entry.log.sizeBytes(), isFinal(job.status));
     } catch (error) {
+      if (this.#entries.get(jobId) !== entry) return;
       // The next reset, which comes with the next connection to the writer, tries again.
       this.#options.logger.warn("A job's stream could not be refreshed", { jobId, error });
     }
@@ -154,6 +157,7 @@ export class JobStreams {
     try {
       stream.grow(await entry.log.sizeBytes(), true);
     } catch (error) {
+      if (entry.holders === 0) return;
       this.#options.logger.error("The end of a job's log could not be found", { error });
       stream.close();
     }
@@ -162,7 +166,9 @@ export class JobStreams {
   #drop(jobId: string, entry: Entry): void {
     if (this.#entries.get(jobId) !== entry) return;
     this.#entries.delete(jobId);
-    void entry.log.close();
+    entry.log
+      .close()
+      .catch((error: unknown) => this.#options.logger.warn("A log could not be closed", { jobId, error }));
   }
 }
 

@@ -1,8 +1,8 @@
 import { takeWholeUtf8 } from "@danube/logs";
-import { encodeEvent } from "./sse-frame.ts";
+import { encodeEvent, type SseFrame } from "./sse-frame.ts";
 
 export interface LogFrame {
-  readonly frame: Buffer;
+  readonly frame: SseFrame;
   /** The offset after the bytes in it, and the event's id. */
   readonly end: number;
 }

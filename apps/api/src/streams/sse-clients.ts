@@ -1,7 +1,8 @@
 // The connections of all streams: headers, heartbeats, and an end for those that do not read.
 import type { ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import type { Cancel, Clock } from "@danube/kit";
-import { encodeRetry, heartbeatFrame } from "./sse-frame.ts";
+import { encodeRetry, heartbeatFrame, type SseFrame } from "./sse-frame.ts";
 
 /** One connection. What is written to it is never kept back: who writes stops while it is not `ready`. */
 export interface SseClient {
@@ -9,7 +10,7 @@ export interface SseClient {
   readonly ready: boolean;
   readonly open: boolean;
   /** Writes one or several whole events. */
-  write(frame: Uint8Array): void;
+  write(frame: SseFrame): void;
   /** Closes after what was written. */
   end(): void;
   onReady: () => void;
@@ -31,11 +32,12 @@ export interface SseClientsOptions {
   /** How long a client may take nothing of what was written to it before it is cut off. */
   readonly stallMs: number;
   readonly onSizeChange?: (size: number) => void;
-  readonly onMessage?: () => void;
+  /** Told of messages that were written, at most a tick later. */
+  readonly onMessages?: (count: number) => void;
 }
 
 /** How long clients wait before they connect again. */
-const retryMs = 1_000;
+const retryFrame = encodeRetry(1_000);
 const tickMs = 1_000;
 
 export const sseHeaders = {
@@ -51,23 +53,30 @@ export function createSseClients(options: SseClientsOptions): SseClients {
   const connections = new Set<Connection>();
   let cancelTick: Cancel | undefined;
 
+  const countMessages = (connection: Connection): void => {
+    if (connection.messages > 0) options.onMessages?.(connection.messages);
+    connection.messages = 0;
+  };
   const tick = (): void => {
     const nowMs = clock.monotonicMs();
-    for (const connection of connections) connection.tick(nowMs, options);
+    for (const connection of connections) {
+      connection.tick(nowMs, options);
+      countMessages(connection);
+    }
     cancelTick = connections.size > 0 ? clock.setTimeout(tick, tickMs) : undefined;
   };
 
   return {
     open(response, headers = {}) {
       response.writeHead(200, { ...sseHeaders, ...headers });
-      const connection = new Connection(response, clock, options.onMessage ?? (() => undefined));
-      connections.add(connection);
-      options.onSizeChange?.(connections.size);
-      connection.whenClosed(() => {
+      const connection = new Connection(response, clock, () => {
         connections.delete(connection);
+        countMessages(connection);
         options.onSizeChange?.(connections.size);
       });
-      connection.write(encodeRetry(retryMs));
+      connections.add(connection);
+      options.onSizeChange?.(connections.size);
+      connection.write(retryFrame);
       cancelTick ??= clock.setTimeout(tick, tickMs);
       return connection;
     },
@@ -82,40 +91,52 @@ export function createSseClients(options: SseClientsOptions): SseClients {
   };
 }
 
+/**
+ * The head of the answer is Node's; after it, whole chunks go straight to the socket, which costs a third of what
+ * `response.write` does with a thousand readers. Where the body is not chunked (HTTP/1.0), or the socket is not this answer's
+ * yet (pipelining), Node writes it all.
+ */
 class Connection implements SseClient {
   ready = true;
   open = true;
+  messages = 0;
   onReady: () => void = () => undefined;
   onClose: () => void = () => undefined;
   readonly #response: ServerResponse;
+  readonly #socket: Socket | undefined;
   readonly #clock: Clock;
-  readonly #onMessage: () => void;
   #lastWriteMs: number;
-  #closedListener: () => void = () => undefined;
 
-  constructor(response: ServerResponse, clock: Clock, onMessage: () => void) {
+  constructor(response: ServerResponse, clock: Clock, onClosed: () => void) {
     this.#response = response;
     this.#clock = clock;
-    this.#onMessage = onMessage;
     this.#lastWriteMs = clock.monotonicMs();
-    response.on("drain", () => {
+    response.flushHeaders();
+    const { socket } = response;
+    this.#socket = socket !== null && response.chunkedEncoding ? socket : undefined;
+    const drained = this.#socket ?? response;
+    const onDrain = (): void => {
       if (!this.open || response.writableEnded) return;
       this.ready = true;
       this.onReady();
+    };
+    drained.on("drain", onDrain);
+    response.on("error", () => response.destroy());
+    response.on("close", () => {
+      // The connection may serve other requests after this one.
+      drained.off("drain", onDrain);
+      this.open = false;
+      this.ready = false;
+      onClosed();
+      this.onClose();
     });
-    response.on("error", () => this.#closed());
-    response.on("close", () => this.#closed());
   }
 
-  whenClosed(listener: () => void): void {
-    this.#closedListener = listener;
-  }
-
-  write(frame: Uint8Array): void {
+  write(frame: SseFrame): void {
     if (!this.open || this.#response.writableEnded) return;
     this.#lastWriteMs = this.#clock.monotonicMs();
-    this.ready = this.#response.write(frame);
-    this.#onMessage();
+    this.ready = this.#socket === undefined ? this.#response.write(frame.plain) : this.#socket.write(frame.chunk);
+    this.messages += 1;
   }
 
   end(): void {
@@ -130,13 +151,5 @@ class Connection implements SseClient {
     const silentMs = nowMs - this.#lastWriteMs;
     if (!this.ready && silentMs >= stallMs) this.#response.destroy();
     else if (this.ready && silentMs >= heartbeatMs) this.write(heartbeatFrame);
-  }
-
-  #closed(): void {
-    if (!this.open) return;
-    this.open = false;
-    this.ready = false;
-    this.#closedListener();
-    this.onClose();
   }
 }
