@@ -19,11 +19,17 @@ function formatRecord(line: string): string {
     .map(([key, value]) => `  ${inert(key)}=${inert(typeof value === "string" ? value : JSON.stringify(value))}`)
     .join("");
   const head = `${time} ${text(record["level"]).toUpperCase().padEnd(5)} ${inert(text(record["name"]))}  ${inert(text(record["message"]))}${fields}\n`;
-  const error = record["error"] as { stack?: unknown; message?: unknown } | undefined;
-  if (error === undefined || error === null) return head;
-  const words = text(error.stack ?? error.message ?? JSON.stringify(error));
-  const indented = words.split("\n").map((part) => `    ${inert(part)}\n`);
-  return head + indented.join("");
+  const words = errorWords(record["error"]);
+  return head + words.map((part) => `    ${inert(part)}\n`).join("");
+}
+
+/** An error's stack and those of its causes, line by line. */
+function errorWords(error: unknown): string[] {
+  if (error === undefined || error === null) return [];
+  const { stack, message, cause } = error as { stack?: unknown; message?: unknown; cause?: unknown };
+  const own = text(stack ?? message ?? JSON.stringify(error)).split("\n");
+  const [first = "", ...rest] = errorWords(cause);
+  return cause === undefined ? own : [...own, `caused by: ${first}`, ...rest];
 }
 
 function text(value: unknown): string {
