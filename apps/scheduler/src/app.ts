@@ -42,6 +42,7 @@ export function createApp(dependencies: SchedulerDependencies): Scheduler {
   const cron = createCronLoop(shared);
   const dispatcher = createDispatcher({ ...shared, onConfiguration: (next) => cron.setConfiguration(next) });
   const sync = blueprintSource && createBlueprintSync({ ...shared, metrics, source: blueprintSource });
+  let isStarted = false;
   let background: Promise<unknown> = Promise.resolve();
 
   async function follow(): Promise<void> {
@@ -72,11 +73,15 @@ export function createApp(dependencies: SchedulerDependencies): Scheduler {
 
   return {
     start() {
+      isStarted = true;
       dispatcher.start();
       background = Promise.all([follow(), prepareCron()]);
     },
     async syncNow() {
-      if (sync) return sync.syncNow();
+      if (sync) {
+        if (isStarted) await cron.prepared();
+        return sync.syncNow();
+      }
       throw new DanubeError("invalid_request", "There is no Blueprint repository; set config_repo.url to have one.");
     },
     idle: () => dispatcher.idle(),

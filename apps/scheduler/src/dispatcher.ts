@@ -18,13 +18,13 @@ import {
   type Queries,
   type Trigger,
 } from "@danube/protocol";
-import { normaliseRepositoryUrl } from "@danube/blueprint";
 import { createJobQueue, type JobQueue } from "./admission/job-queue.ts";
 import { limitsOf } from "./admission/limits.ts";
-import { describeWaiting } from "./admission/waiting-message.ts";
+import { reservePlace } from "./admission/reserve-place.ts";
+import { findStaleExplanations } from "./admission/waiting-message.ts";
 import type { Configuration } from "./configuration.ts";
-import { decide, type Decision, type PlannedJob } from "./decide/decide.ts";
-import { refOf } from "./decide/event-ref.ts";
+import { conflictKeyOf } from "./decide/conflict-key.ts";
+import { decide, type Decision } from "./decide/decide.ts";
 import { createRecentIds } from "./recent-ids.ts";
 
 export interface DispatcherDependencies {
@@ -228,7 +228,7 @@ export function createDispatcher(dependencies: DispatcherDependencies): Dispatch
     try {
       const decision = await prepare(queue, configuration, trigger);
       for (const { jobId, message } of decision.cancels) await cancel(queue, jobId, message, trigger);
-      jobs = decision.jobs.map((job) => reserve(queue, configuration, job));
+      jobs = decision.jobs.map((job) => reservePlace({ queue, configuration, job, createdAt: now(clock) }));
       const { outcome } = decision;
       const result = await commands.decideTrigger({ triggerId, jobs: [...jobs], outcome });
       for (const job of result.jobs) queue.update(job);
@@ -268,30 +268,14 @@ export function createDispatcher(dependencies: DispatcherDependencies): Dispatch
     queue.update(job);
   }
 
-  /** Takes a place for a job that is to be stored: among the running ones if there is room, else at the end of its line. */
-  function reserve(queue: JobQueue, configuration: Configuration, job: PlannedJob): NewJob {
-    const admit = queue.hasRoomFor(job.pipelineId);
-    const pipelineName = configuration.pipelines.find(({ id }) => id === job.pipelineId)?.name ?? "";
-    const { id, pipelineId, trigger } = job;
-    const status = admit ? "scheduling" : "pending";
-    queue.update({ id, pipelineId, pipelineName, trigger, status, version: 0, createdAt: now(clock) });
-    const why = admit ? undefined : queue.explain(id);
-    return { ...job, admit, message: why && describeWaiting(why) };
-  }
-
-  /** Brings the sentences on the pending jobs nearest to the front up to date; further back they may be a little behind. */
   function explainAll(): void {
     if (!queue || isStopped) return;
-    for (const job of queue.front(explanationsAtOnce)) {
-      const why = queue.explain(job.id);
-      const message = why && describeWaiting(why);
-      if (message === undefined || message === job.message || job.version === 0) continue;
-      begin(
-        commands.explainPending({ jobId: job.id, expectedVersion: job.version, message }).then(
-          () => undefined,
-          (error: unknown) => logger.debug("A waiting job could not be explained", { jobId: job.id, error }),
-        ),
+    for (const explanation of findStaleExplanations(queue, explanationsAtOnce)) {
+      const explaining = commands.explainPending(explanation).then(
+        () => undefined,
+        (error: unknown) => logger.debug("A waiting job could not be explained", { jobId: explanation.jobId, error }),
       );
+      begin(explaining);
     }
   }
 
@@ -314,11 +298,4 @@ export function createDispatcher(dependencies: DispatcherDependencies): Dispatch
         proceed();
       }),
   };
-}
-
-/** Triggers with the same key must be decided one after the other, for each may cancel or double what the one before made. */
-function conflictKeyOf({ event }: Trigger): string | undefined {
-  if (event.type === "manual" || event.type === "cron" || event.type === "rerun") return undefined;
-  const [url = ""] = event.repositoryUrls;
-  return `${normaliseRepositoryUrl(url) ?? url} ${refOf(event) ?? ""}`;
 }
