@@ -76,7 +76,6 @@ export function createDispatcher(dependencies: DispatcherDependencies): Dispatch
   let cancelPoll: Cancel = () => undefined;
   let cancelRetry: Cancel = () => undefined;
   let idleWaiters: (() => void)[] = [];
-
   /** Does whatever can be done now. Everything that happens ends here. */
   function proceed(): void {
     if (!isStopped && !isLoading) {
