@@ -53,7 +53,7 @@ export function createApp(dependencies: ApiDependencies): Api {
   const feed = createChangeFeed({ source: dependencies.changes, clock, logger });
   const sessions = createSessions({ clock, lifetimeMs: sessionLifetimeMs });
   const guard = createGuard({
-    authenticator: createAuthenticator({ localToken: auth.localToken, queries, sessions, clock }),
+    authenticator: createAuthenticator({ localToken: auth.localToken ?? (() => undefined), queries, sessions, clock }),
     isAllowedHost: createHostCheck(auth.allowedHosts ?? [], auth.publicUrl),
     publicUrl: auth.publicUrl,
     cookieName,

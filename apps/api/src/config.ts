@@ -16,6 +16,8 @@ export interface ApiConfig {
   readonly controlPlaneUrl: string;
   /** The services' credential: configured, or what the control plane keeps in its data directory. Throws while it has none. */
   readonly serviceToken: () => string;
+  /** The credential of whoever can read the data directory, from there; undefined while it has none. */
+  readonly localToken: () => string | undefined;
   readonly webhookSecrets: WebhookSecrets;
   readonly sessionLifetimeMs: number;
   /** The built web UI, if it is installed. */
@@ -36,6 +38,7 @@ export function loadConfig(args: readonly string[], env: NodeJS.ProcessEnv): Api
     artifactsDirectory: path.join(data, "artifacts"),
     controlPlaneUrl: server.internalUrl,
     serviceToken: () => server.internalToken ?? readFileSync(path.join(data, "keys", "service.token"), "utf8").trim(),
+    localToken: () => readIfThere(path.join(data, "keys", "local.token")),
     webhookSecrets: {
       github: list(webhooks.githubSecret),
       gitlabTokens: list(webhooks.gitlabToken),
@@ -45,6 +48,10 @@ export function loadConfig(args: readonly string[], env: NodeJS.ProcessEnv): Api
     webFiles: flag(args, "--web-files") ?? findWebFiles(),
     logging,
   };
+}
+
+function readIfThere(file: string): string | undefined {
+  return existsSync(file) ? readFileSync(file, "utf8").trim() : undefined;
 }
 
 function flag(args: readonly string[], name: string): string | undefined {

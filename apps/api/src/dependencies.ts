@@ -13,8 +13,8 @@ export interface WebhookSecrets {
 }
 
 export interface ApiAuth {
-  /** A token that may do everything, for `danube up`. */
-  readonly localToken?: string;
+  /** The token of this machine's own user, which may do everything; undefined while there is none. */
+  readonly localToken?: () => string | undefined;
   /** Codes for `/login/once?code=…`, each worth one session. */
   readonly oneTimeCodes?: OneTimeCodes;
   /** Where people reach this server: its host is allowed, and an https one makes cookies Secure. */

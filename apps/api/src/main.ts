@@ -49,7 +49,7 @@ async function main(): Promise<void> {
     logsDirectory: config.logsDirectory,
     artifactsDirectory: config.artifactsDirectory,
     webhookSecrets: config.webhookSecrets,
-    auth: { publicUrl: config.publicUrl, sessionLifetimeMs: config.sessionLifetimeMs },
+    auth: { localToken: config.localToken, publicUrl: config.publicUrl, sessionLifetimeMs: config.sessionLifetimeMs },
     logger,
     metrics,
     health,

@@ -16,18 +16,24 @@ export interface Authenticator {
 
 /** Knows the local token, API tokens by their digest, and sessions. */
 export function createAuthenticator(options: {
-  readonly localToken: string | undefined;
+  readonly localToken: () => string | undefined;
   readonly queries: Pick<Queries, "findTokenByHash">;
   readonly sessions: Sessions;
   readonly clock: Clock;
 }): Authenticator {
   const { localToken, queries, sessions, clock } = options;
-  const localDigest = localToken === undefined || localToken === "" ? undefined : sha256(localToken);
+  let localDigest: Buffer | undefined;
+  /** Looked up until it is there: this process may be older than the data directory's keys. */
+  const findLocalDigest = (): Buffer | undefined => {
+    const found = localDigest === undefined ? localToken() : undefined;
+    if (found !== undefined && found !== "") localDigest = sha256(found);
+    return localDigest;
+  };
 
   const ofToken = async (token: string): Promise<Principal | undefined> => {
     const digest = sha256(token);
-    if (localDigest !== undefined && timingSafeEqual(digest, localDigest))
-      return { subject: "local", permission: "admin" };
+    const local = findLocalDigest();
+    if (local !== undefined && timingSafeEqual(digest, local)) return { subject: "local", permission: "admin" };
     const { token: found } = await queries.findTokenByHash({ tokenSha256: digest.toString("hex") });
     if (found === undefined) return undefined;
     if (found.expiresAt !== undefined && Date.parse(found.expiresAt) <= clock.now().getTime()) return undefined;

@@ -10,7 +10,11 @@ beforeEach(async () => {
   clock = createTestClock();
   server = await startTestApi({
     clock,
-    auth: { localToken: testToken, oneTimeCodes: createOneTimeCodes({ clock }), allowedHosts: ["ci.example.com"] },
+    auth: {
+      localToken: () => testToken,
+      oneTimeCodes: createOneTimeCodes({ clock }),
+      allowedHosts: ["ci.example.com"],
+    },
   });
 });
 afterEach(() => server.stop());

@@ -104,7 +104,7 @@ export async function startTestApi(
       gitlabTokens: [gitlabToken],
       gitlabSigningSecrets: [gitlabSigningSecret],
     },
-    auth: { localToken: testToken, oneTimeCodes: codes },
+    auth: { localToken: () => testToken, oneTimeCodes: codes },
     logger: silentLogger,
     metrics,
     health,

@@ -66,7 +66,7 @@ export async function up(options: UpOptions, { output, environment, signal }: Up
       logsDirectory: paths.logs,
       artifactsDirectory: paths.artifacts,
       webhookSecrets: toWebhookSecrets(config),
-      auth: { localToken: controlPlane.localToken, oneTimeCodes },
+      auth: { localToken: () => controlPlane.localToken, oneTimeCodes },
       health: createHealthChecks(local, logger),
       webFiles: installation.webFiles,
       logger,
