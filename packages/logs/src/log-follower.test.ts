@@ -63,6 +63,24 @@ describe("followLog", () => {
     await close();
   });
 
+  it("does not sleep through what is written while it looks the size up", async () => {
+    const { write, close, reader } = await openBoth();
+    const follower = followLog({
+      reader: {
+        readChunk: (start, maxBytes) => reader.readChunk(start, maxBytes),
+        async size() {
+          const sizeBytes = await reader.size();
+          await write("late");
+          follower.notify({ sizeBytes: 4, closed: true });
+          return sizeBytes;
+        },
+      },
+      from: 0,
+    });
+    expect(await collect(follower)).toEqual(["late"]);
+    await close();
+  });
+
   it("keeps chunks bounded, and shares reads between followers", async () => {
     const { write, follow, close } = await openBoth();
     await write("0123456789");

@@ -45,7 +45,9 @@ export function followLog({ reader, from, chunkBytes = 65_536, signal }: FollowL
       while (!isAborted()) {
         if (mustLookUp) {
           mustLookUp = false;
-          sizeBytes = Math.max(sizeBytes, await reader.size());
+          // A notification may come meanwhile: `sizeBytes` is read after the look, not before.
+          const found = await reader.size();
+          sizeBytes = Math.max(sizeBytes, found);
         } else if (offset < sizeBytes) {
           const bytes = await reader.readChunk(offset, Math.min(chunkBytes, sizeBytes - offset));
           if (bytes.length === 0) return;

@@ -1,4 +1,4 @@
-import { rmSync, truncateSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { deleteLog } from "./log-files.ts";
@@ -125,7 +125,6 @@ describe("openLogReader", () => {
       ["b", "two\n"],
       ["a", "three\n"],
     ]);
-    const { readFileSync } = await import("node:fs");
     const index = readFileSync(files.indexPath(jobId));
     rmSync(files.indexPath(jobId));
     writeFileSync(files.indexPath(jobId), "");
@@ -138,6 +137,29 @@ describe("openLogReader", () => {
       sizes.add(sizeBytes);
     }
     expect([...sizes]).toEqual([0, 4, 8, 14]);
+    await reader.close();
+  });
+
+  it("never answers with a look that began before it was asked", async () => {
+    const files = makeLogDirectory();
+    const jobId = newJobId();
+    await writeLog(
+      files,
+      jobId,
+      Array.from({ length: 100 }, (_, part) => ["a", `${part % 10}\n`]),
+    );
+    const index = readFileSync(files.indexPath(jobId));
+    const firstRecords = index.length - 99 * 64;
+    writeFileSync(files.indexPath(jobId), index.subarray(0, firstRecords));
+    const reader = openLogReader({ directory: files.directory, jobId });
+    expect(await reader.size()).toBe(2);
+    for (let part = 1; part < 100; part++) {
+      const before = reader.size();
+      const at = firstRecords + (part - 1) * 64;
+      writeFileSync(files.indexPath(jobId), index.subarray(at, at + 64), { flag: "a" });
+      expect(await reader.size()).toBe(2 * (part + 1));
+      expect(await before).toBeLessThanOrEqual(2 * (part + 1));
+    }
     await reader.close();
   });
 
