@@ -35,17 +35,24 @@ export function toControlPlaneConfig(
   environment: Readonly<Record<string, string | undefined>>,
 ): ControlPlaneConfig {
   const { server, runtime } = config;
+  const isLocal = runtime.type === "local";
   return {
     ...controlPlaneDefaults,
     dataDirectory: path.resolve(server.dataDirectory),
-    jobsAddress: server.rpcAddress,
-    servicesAddress: server.internalAddress,
+    jobsAddress: isLocal ? onLoopback(server.rpcAddress) : server.rpcAddress,
+    servicesAddress: isLocal ? onLoopback(server.internalAddress) : server.internalAddress,
     // With port 0 the configured URL can't be right.
     ...(server.rpcAddress.port === 0 ? {} : { rpcUrl: server.rpcUrl }),
     serviceToken: server.internalToken,
-    allowLocalRepositories: runtime.type === "local",
+    allowLocalRepositories: isLocal,
     environment,
   };
+}
+
+/** The local runtime isolates nothing, so nobody outside of this machine may talk to it. */
+function onLoopback({ host, port }: Address): Address {
+  const isLoopback = host === "localhost" || host === "::1" || host.startsWith("127.");
+  return { host: isLoopback ? host : "127.0.0.1", port };
 }
 
 /** Where things lie in a data directory. */

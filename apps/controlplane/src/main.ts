@@ -31,9 +31,6 @@ async function main(): Promise<void> {
     metrics,
     environment: process.env,
   });
-  if (driver.isolation === "none") {
-    logger.warn("Jobs run as processes of this machine, without any isolation: only for pipelines that you trust.");
-  }
   const app = await createApp({ config, driver, logger, metrics });
   const shutdown = createShutdown({ logger });
   shutdown.add("the control plane", () => app.stop());

@@ -25,8 +25,7 @@ describe("cancelling a job", () => {
     const job = await harness.createJob();
     await eventually(() => harness.driver.specs.has(job.id));
     expect((await cancel(harness, job.id)).job).toMatchObject(cancelled);
-    await harness.clock.advance(60_000);
-    await harness.gone(job.id);
+    await harness.goneInTime(job.id);
   });
 
   test("whose commit is being looked for ends it at once", async () => {
@@ -118,8 +117,7 @@ describe("cancelling a job", () => {
     }
     await cancel(harness, job.id);
     await harness.clock.advance(15_000);
-    await harness.clock.advance(60_000);
-    await harness.gone(job.id);
+    await harness.goneInTime(job.id);
     expect(await harness.job(job.id)).toMatchObject(cancelled);
   });
 });
@@ -209,8 +207,7 @@ describe("a job that is lost", () => {
     await coordinator.client.reportStatus(success);
     await coordinator.client.reportStatus(success);
     harness.driver.endSandbox(job.id, { reason: "evicted", message: "Too late." });
-    await harness.clock.advance(1_000);
-    await harness.gone(job.id);
+    await harness.goneInTime(job.id);
     expect(await harness.job(job.id)).toMatchObject({ status: "success" });
   });
 

@@ -3,29 +3,22 @@
 // The row in the database is the truth; a runner acts. Every event goes through `apply`: a transaction decides, and only after
 // its commit are the effects carried out. A runner that is dropped without warning (kill -9) loses nothing: another process
 // makes a new one from the rows and the sandbox.
-import { deleteJobRun, getJobRun, getPipelineOfJob, type JobRecord, markSandboxDeleted } from "@danube/db/write";
-import { type Cancel, delay } from "@danube/kit";
-import { pipelineSourceName } from "@danube/logs";
-import {
-  assertNever,
-  DanubeError,
-  isDanubeError,
-  isFinal,
-  type Job,
-  type JobOutcome,
-  type PipelineDocument,
-} from "@danube/protocol";
+//
+// Longer than other files: what a job's events set off belongs together, and what could be taken out has files of its own.
+import { getJobRun, getPipelineOfJob, type JobRecord } from "@danube/db/write";
+import { assertNever, DanubeError, isDanubeError, isFinal, type Job, type PipelineDocument } from "@danube/protocol";
 import type { SandboxObservation } from "@danube/runtime";
 import { loadJobSecrets } from "../secrets/job-secrets.ts";
 import { type AppliedEvent, applyEvent, type JobHappening, stateOf } from "./apply-event.ts";
 import { Attachments } from "./attachment.ts";
+import { deleteSandbox } from "./delete-sandbox.ts";
 import { toJobContext } from "./job-context.ts";
 import type { JobEnvironment } from "./job-environment.ts";
 import { createJobLog, type JobLog } from "./job-log.ts";
 import { JobSteps } from "./job-steps.ts";
+import { JobTimers } from "./job-timers.ts";
 import { retry } from "./retry.ts";
 import { authorizationOf, startJob } from "./start-job.ts";
-import { TimeMark } from "./stopwatch.ts";
 
 /**
  * What is known of the sandbox. `unknown`: after a restart, until the driver has told. `absent`: not asked for yet, or being
@@ -51,7 +44,9 @@ export class JobRunner {
   readonly #environment: JobEnvironment;
   readonly #hooks: JobRunnerHooks;
   readonly #over = new AbortController();
-  readonly #timers = new Map<string, Cancel>();
+  readonly #timers: JobTimers;
+  /** Aborts when this process stops. */
+  readonly #stopping = new AbortController();
   readonly #workspaceDirectory: string | undefined;
   readonly #authorization: string | undefined;
   #record: JobRecord;
@@ -60,7 +55,6 @@ export class JobRunner {
   /** Resolves when commands can be launched. */
   readonly #ready = Promise.withResolvers<void>();
   #released: Promise<void> | undefined;
-  #stopped = false;
 
   /** Throws `decryption_failed` when the job's secrets can't be read. */
   constructor(environment: JobEnvironment, record: JobRecord, sandbox: SandboxKnowledge, hooks: JobRunnerHooks) {
@@ -69,6 +63,7 @@ export class JobRunner {
     this.#record = record;
     this.jobId = record.job.id;
     this.sandbox = sandbox;
+    this.#timers = new JobTimers(environment, this.jobId);
     const { clock, timings, writer } = environment;
     this.pipeline = writer.read((transaction) => getPipelineOfJob(transaction, this.jobId));
     this.secrets = writer.read((transaction) => loadJobSecrets(transaction, environment.cipher, record.job));
@@ -112,7 +107,7 @@ export class JobRunner {
   }
 
   get active(): boolean {
-    return !isFinal(this.#record.job.status) && !this.#stopped;
+    return !isFinal(this.#record.job.status) && !this.#stopping.signal.aborted;
   }
 
   /** Text as people may see it. */
@@ -207,7 +202,7 @@ export class JobRunner {
         case "settleSteps":
           break;
         case "measure":
-          this.#disarm("start");
+          this.#timers.disarm("start");
           this.#armDuration();
           break;
         case "end":
@@ -219,36 +214,6 @@ export class JobRunner {
         default:
           assertNever(effect);
       }
-    }
-  }
-
-  /** The Coordinator says how the pipeline ended. Resolves when that is durable, also if the job had ended before. */
-  async finish(outcome: JobOutcome): Promise<void> {
-    const masked = outcome.status === "failure" ? { ...outcome, message: this.mask(outcome.message) } : outcome;
-    try {
-      // First the log, then the state: who sees a job that has ended sees its whole log.
-      await this.log.complete();
-    } catch (error) {
-      this.#environment.logger.error("A job's log could not be completed", { jobId: this.jobId, error });
-      await this.apply({ type: "infrastructureFailed", message: "The job's log could not be written to the end." });
-      return;
-    }
-    const { transition } = await this.apply({ type: "coordinatorFinished", outcome: masked });
-    if (transition.type !== "rejected" || transition.why === "final") return;
-    throw new DanubeError("protocol_violation", transition.message, { ids: { jobId: this.jobId } });
-  }
-
-  /** Appends what the pipeline file or the checkout printed. Resolves with the offset from which more is expected. */
-  async appendLog(offset: number, text: string): Promise<number> {
-    try {
-      const source = (await this.log.open()).source(pipelineSourceName);
-      await source.append(offset, Buffer.from(text, "utf8"));
-      return source.received;
-    } catch (error) {
-      if (isDanubeError(error, "storage_full")) {
-        void this.handle({ type: "infrastructureFailed", message: `The log could not be written: ${error.message}` });
-      }
-      throw error;
     }
   }
 
@@ -290,22 +255,23 @@ export class JobRunner {
 
   /** This process stops; the job goes on. */
   async stop(): Promise<void> {
-    this.#stopped = true;
-    this.#quiet(new DanubeError("draining", "The control plane is stopping.", { ids: { jobId: this.jobId } }));
+    const reason = new DanubeError("draining", "The control plane is stopping.", { ids: { jobId: this.jobId } });
+    this.#stopping.abort(reason);
+    this.#quiet(reason);
     await this.log.close({ final: false });
   }
 
   #attached(): void {
     this.sandbox = "present";
-    this.#disarm("start");
-    this.#disarm("detached");
+    this.#timers.disarm("start");
+    this.#timers.disarm("detached");
     if (this.#record.job.status === "scheduling") this.#armDuration();
   }
 
   /** A Coordinator that is away may come back: only the driver can tell whether it never will. */
   #watchDetached(): void {
     if (!this.active) return;
-    this.#arm("detached", this.#environment.timings.detachedCheckMs, () => {
+    this.#timers.arm("detached", this.#environment.timings.detachedCheckMs, () => {
       this.#hooks.onDoubt();
       this.#watchDetached();
     });
@@ -313,7 +279,7 @@ export class JobRunner {
 
   #armStart(): void {
     const { timings } = this.#environment;
-    this.#arm("start", timings.startDeadlineMs - this.#elapsedMs("scheduledMark"), () => {
+    this.#timers.armSince("scheduledMark", "start", timings.startDeadlineMs, () => {
       const why = this.#startingMessage === undefined ? "" : ` The last that was heard of it: ${this.#startingMessage}`;
       const message = `The job's Coordinator did not attach within ${timings.startDeadlineMs / 1_000} s.${why}`;
       void this.handle({ type: "infrastructureFailed", message });
@@ -322,8 +288,8 @@ export class JobRunner {
 
   #armDuration(): void {
     const maxDurationSeconds = this.pipeline.spec.max_duration_seconds;
-    const elapsedMs = this.#record.job.status === "running" ? this.#elapsedMs("startedMark") : 0;
-    this.#arm("duration", maxDurationSeconds * 1_000 - elapsedMs, () => {
+    // Before it runs there is no mark yet, and the time counts from now.
+    this.#timers.armSince("startedMark", "duration", maxDurationSeconds * 1_000, () => {
       void this.handle({ type: "durationExceeded", maxDurationSeconds });
     });
   }
@@ -332,23 +298,16 @@ export class JobRunner {
     const { timings } = this.#environment;
     const ending = stateOf(this.#record).ending;
     if (!ending) return;
-    this.#disarm("duration");
+    this.#timers.disarm("duration");
     this.attachments.notify();
     this.steps.tellToEnd(ending.status);
     const graceMs = timings.cancelGraceMs + timings.endSlackMs;
-    this.#arm("grace", graceMs - this.#elapsedMs("endingMark"), () => void this.handle({ type: "graceExpired" }));
-  }
-
-  /** Milliseconds since a mark of the job's row; 0 when it has none. */
-  #elapsedMs(name: "scheduledMark" | "startedMark" | "endingMark"): number {
-    const { writer, stopwatch } = this.#environment;
-    const text = writer.read((transaction) => getJobRun(transaction, this.jobId))[name];
-    return text === undefined ? 0 : stopwatch.elapsedMs(TimeMark.parse(JSON.parse(text)));
+    this.#timers.armSince("endingMark", "grace", graceMs, () => void this.handle({ type: "graceExpired" }));
   }
 
   /** The final state is durable: nothing of the job may stay. */
   async #release(): Promise<void> {
-    const { clock, committer, driver, logger, metrics, timings } = this.#environment;
+    const { logger, metrics } = this.#environment;
     this.#quiet(new DanubeError("job_not_active", "The job has ended.", { ids: { jobId: this.jobId } }));
     const { job } = this.#record;
     metrics.jobsTotal.increment({ status: job.status, pipeline: job.pipelineName });
@@ -359,47 +318,18 @@ export class JobRunner {
     await this.log
       .close({ final: true })
       .catch((error: unknown) => logger.error("A job's log could not be closed", { jobId: this.jobId, error }));
-    for (let pauseMs = timings.retryFirstMs; !this.#stopped; pauseMs = Math.min(pauseMs * 2, timings.retryLongestMs)) {
-      try {
-        await driver.deleteSandbox(this.jobId, { graceMs: 0 });
-        if (this.#creating) {
-          // What was being made when the job ended may have come about after the deletion.
-          await this.#creating;
-          this.#creating = undefined;
-          await driver.deleteSandbox(this.jobId, { graceMs: 0 });
-        }
-        await committer.commit(
-          (transaction) => {
-            markSandboxDeleted(transaction, this.jobId);
-            this.steps.forget(transaction);
-            deleteJobRun(transaction, this.jobId);
-          },
-          { essential: true },
-        );
-        return this.#hooks.onReleased(this);
-      } catch (error) {
-        if (this.#stopped) return;
-        logger.warn("A sandbox could not be deleted; trying again", { jobId: this.jobId, error });
-        await delay(clock, pauseMs);
-      }
+    const signal = this.#stopping.signal;
+    try {
+      await deleteSandbox({ environment: this.#environment, jobId: this.jobId, creating: this.#creating, signal });
+      this.#hooks.onReleased(this);
+    } catch (error) {
+      if (!signal.aborted) throw error;
     }
   }
 
   #quiet(reason: DanubeError): void {
-    for (const cancel of this.#timers.values()) cancel();
-    this.#timers.clear();
+    this.#timers.stop();
     this.steps.release();
     this.#over.abort(reason);
-  }
-
-  #arm(name: string, ms: number, run: () => void): void {
-    this.#disarm(name);
-    if (this.#over.signal.aborted) return;
-    this.#timers.set(name, this.#environment.clock.setTimeout(run, Math.max(0, ms)));
-  }
-
-  #disarm(name: string): void {
-    this.#timers.get(name)?.();
-    this.#timers.delete(name);
   }
 }

@@ -1,6 +1,5 @@
 // The steps of one active job.
 import {
-  deleteStepRuns,
   findStep,
   finishStep,
   keepStepRun,
@@ -10,7 +9,6 @@ import {
   type ReadTransaction,
   restartStepRun,
   startStep,
-  type WriteTransaction,
 } from "@danube/db/write";
 import type { JobLogWriter } from "@danube/logs";
 import {
@@ -151,11 +149,6 @@ export class JobSteps {
   /** Stops all timers. */
   release(): void {
     for (const { running } of this.#steps.values()) running.release();
-  }
-
-  /** Forgets what was kept for a restart. */
-  forget(transaction: WriteTransaction): void {
-    deleteStepRuns(transaction, this.#options.jobId);
   }
 
   #ids(stepId: string) {

@@ -2,6 +2,7 @@
 import { DanubeError, type JobMethods } from "@danube/protocol";
 import type { Handlers } from "@danube/rpc";
 import type { JobArtifacts } from "../artifacts/job-artifacts.ts";
+import { appendPipelineLog, finishJob } from "../jobs/coordinator-reports.ts";
 import type { JobEnvironment } from "../jobs/job-environment.ts";
 import type { JobRunner } from "../jobs/job-runner.ts";
 import { readSecret } from "../secrets/read-secret.ts";
@@ -40,12 +41,12 @@ export function createJobHandlers({ environment, artifacts }: JobHandlersOptions
     },
     async appendLog({ offset, text }, { principal }) {
       requireActive(principal);
-      return { offset: await principal.appendLog(offset, text) };
+      return { offset: await appendPipelineLog(principal, offset, text) };
     },
     async reportStatus(report, { principal }) {
       if (report.phase === "finished") {
         // A report that is sent again after its answer was lost finds the job ended, and that is well.
-        if (principal.active) await principal.finish(report.outcome);
+        if (principal.active) await finishJob(principal, report.outcome, environment.logger);
         return {};
       }
       requireActive(principal);

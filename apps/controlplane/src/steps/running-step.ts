@@ -2,6 +2,8 @@
 //
 // The step belongs to its job and not to a connection. `serve` is the server's side of one run-step call (the exchange is
 // numbered in protocol/job-methods.ts); a later call for the same step takes the place of the one before.
+//
+// Longer than other files: launch, time, loss and end of a step all decide on the same few facts.
 import type { Cancel, Clock, Logger } from "@danube/kit";
 import type { LogSource } from "@danube/logs";
 import { DanubeError, isDanubeError, type StepClientFrame, type StepOffsets, type StepResult } from "@danube/protocol";

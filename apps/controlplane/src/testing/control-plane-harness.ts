@@ -157,6 +157,14 @@ export class Harness implements AsyncDisposable {
     await this.app.released(jobId);
   }
 
+  /** The same where it takes pauses of the clock. */
+  async goneInTime(jobId: string): Promise<void> {
+    await eventually(async () => {
+      await this.clock.advance(250);
+      return !this.driver.specs.has(jobId);
+    });
+  }
+
   async log(jobId: string): Promise<string> {
     return await readFile(path.join(this.dataDirectory, "logs", `${jobId}.log`), "utf8").catch(() => "");
   }
@@ -176,9 +184,9 @@ export class Harness implements AsyncDisposable {
   }
 }
 
-/** Lets everything else run until `condition` holds. Fails after 10 s, which is far more than anything here takes. */
-export async function eventually(condition: () => Promise<boolean> | boolean): Promise<void> {
-  const deadline = performance.now() + 10_000;
+/** Lets everything else run until `condition` holds. Fails after `limitMs`, far more than anything here takes. */
+export async function eventually(condition: () => Promise<boolean> | boolean, limitMs = 15_000): Promise<void> {
+  const deadline = performance.now() + limitMs;
   while (!(await condition())) {
     if (performance.now() > deadline) throw new Error(`Never came true: ${condition.toString()}`);
     await new Promise((resolve) => {

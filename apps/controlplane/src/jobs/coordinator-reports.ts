@@ -1,0 +1,36 @@
+// What a Coordinator reports of its job: what the pipeline file printed, and how it ended.
+import type { Logger } from "@danube/kit";
+import { pipelineSourceName } from "@danube/logs";
+import { DanubeError, isDanubeError, type JobOutcome } from "@danube/protocol";
+import type { JobRunner } from "./job-runner.ts";
+
+/** Ends the job as the Coordinator says. Resolves when that is durable, also if the job had ended before. */
+export async function finishJob(runner: JobRunner, outcome: JobOutcome, logger: Logger): Promise<void> {
+  const { jobId } = runner;
+  const masked = outcome.status === "failure" ? { ...outcome, message: runner.mask(outcome.message) } : outcome;
+  try {
+    // First the log, then the state: who sees a job that has ended sees its whole log.
+    await runner.log.complete();
+  } catch (error) {
+    logger.error("A job's log could not be completed", { jobId, error });
+    await runner.apply({ type: "infrastructureFailed", message: "The job's log could not be written to the end." });
+    return;
+  }
+  const { transition } = await runner.apply({ type: "coordinatorFinished", outcome: masked });
+  if (transition.type !== "rejected" || transition.why === "final") return;
+  throw new DanubeError("protocol_violation", transition.message, { ids: { jobId } });
+}
+
+/** Appends what the pipeline file or the checkout printed. Resolves with the offset from which more is expected. */
+export async function appendPipelineLog(runner: JobRunner, offset: number, text: string): Promise<number> {
+  try {
+    const source = (await runner.log.open()).source(pipelineSourceName);
+    await source.append(offset, Buffer.from(text, "utf8"));
+    return source.received;
+  } catch (error) {
+    if (isDanubeError(error, "storage_full")) {
+      void runner.handle({ type: "infrastructureFailed", message: `The log could not be written: ${error.message}` });
+    }
+    throw error;
+  }
+}
