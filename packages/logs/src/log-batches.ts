@@ -4,7 +4,7 @@ import { crc32 } from "node:zlib";
 import type { DanubeError } from "@danube/protocol";
 import { encodeRecord } from "./index-format.ts";
 import type { LogAppender } from "./log-appender.ts";
-import { fileError } from "./log-files.ts";
+import { fileError } from "./file-error.ts";
 import type { LogMerge, MergedExtent, MergedSource } from "./log-merge.ts";
 
 interface LogBatchesOptions {
@@ -65,7 +65,7 @@ export class LogBatches {
       await this.written();
       await this.#syncing;
     } finally {
-      this.#options.appender.close();
+      await this.#options.appender.close();
     }
   }
 

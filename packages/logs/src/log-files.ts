@@ -22,11 +22,3 @@ export async function deleteLog(location: LogLocation): Promise<void> {
   await rm(paths.log, { force: true });
   await rm(paths.index, { force: true });
 }
-
-/** The DanubeError for a failed file operation: `storage_full` when there is no room, else `unavailable`. */
-export function fileError(cause: unknown, what: string, jobId: string): DanubeError {
-  const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
-  const full = code === "ENOSPC" || code === "EDQUOT";
-  const reason = cause instanceof Error ? cause.message : String(cause);
-  return new DanubeError(full ? "storage_full" : "unavailable", `${what}: ${reason}`, { ids: { jobId }, cause });
-}

@@ -1,7 +1,8 @@
 // The log of one job, read; also while it is being written, also from another process.
 import { type FileHandle, open } from "node:fs/promises";
 import { IndexDecoder, type IndexRecord } from "./index-format.ts";
-import { fileError, type LogLocation, logPaths } from "./log-files.ts";
+import { fileError, hasCode } from "./file-error.ts";
+import { type LogLocation, logPaths } from "./log-files.ts";
 import { LogIndex } from "./log-index.ts";
 import { type LogSearch, type LogSearchResult, searchLog } from "./log-search.ts";
 
@@ -253,7 +254,7 @@ async function openIfExists(path: string): Promise<FileHandle | undefined> {
   try {
     return await open(path, "r");
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+    if (hasCode(error, "ENOENT")) return undefined;
     throw error;
   }
 }

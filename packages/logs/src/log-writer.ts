@@ -8,7 +8,7 @@
 import { DanubeError } from "@danube/protocol";
 import { LogAppender } from "./log-appender.ts";
 import { LogBatches } from "./log-batches.ts";
-import { fileError } from "./log-files.ts";
+import { fileError } from "./file-error.ts";
 import { LogMerge, type MergedSource, pipelineSourceName } from "./log-merge.ts";
 import type { Redactor } from "./redactor.ts";
 
@@ -78,7 +78,7 @@ export interface OpenLogWriterOptions {
  */
 export async function openLogWriter(options: OpenLogWriterOptions): Promise<JobLogWriter> {
   try {
-    return new Writer(options, new LogAppender(options));
+    return new Writer(options, await LogAppender.open(options));
   } catch (error) {
     if (error instanceof DanubeError) throw error;
     throw fileError(error, "The log cannot be opened", options.jobId);
