@@ -8,8 +8,11 @@ export interface Clock {
   now(): Date;
   /** Milliseconds since some fixed point; never goes back. */
   monotonicMs(): number;
-  /** Calls `run` once, no earlier than `ms` milliseconds from now. The process stays alive for it. */
-  setTimeout(run: () => void, ms: number): Cancel;
+  /**
+   * Calls `run` once, no earlier than `ms` milliseconds from now. The process stays alive for it, unless it is `background`:
+   * work that only accompanies other work.
+   */
+  setTimeout(run: () => void, ms: number, options?: { readonly background?: boolean }): Cancel;
 }
 
 /** Node's own timers overflow beyond this and would fire at once. */
@@ -19,8 +22,9 @@ const longestTimerMs = 2_147_483_647;
 export const systemClock: Clock = {
   now: () => new Date(),
   monotonicMs: () => performance.now(),
-  setTimeout(run, ms) {
+  setTimeout(run, ms, { background = false } = {}) {
     const timer = setTimeout(run, Math.min(Math.max(ms, 0), longestTimerMs));
+    if (background) timer.unref();
     return () => clearTimeout(timer);
   },
 };

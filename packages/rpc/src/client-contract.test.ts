@@ -140,11 +140,6 @@ describe.each([
     expect(calls).toBe(4);
   });
 
-  it("throws the last error when there is no time for one more try", async () => {
-    const client = await open({ echo: () => Promise.reject(new DanubeError("storage_full", "The disk is full.")) });
-    await expect(client.echo({ value: "x" }, { deadlineMs: 150 })).rejects.toMatchObject({ code: "storage_full" });
-  });
-
   it("gives up at the deadline and aborts the handler's signal", async () => {
     const { promise: aborted, resolve } = Promise.withResolvers<void>();
     const client = await open({

@@ -20,7 +20,7 @@ afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
 });
 
-const quickPings = { pingIntervalMs: 20, pingTimeoutMs: 60 };
+const quickPings = { pingIntervalMs: 20, pingTimeoutMs: 250 };
 
 async function start(
   handlers: Partial<TestHandlers> = {},

@@ -1,7 +1,7 @@
 import { connect } from "node:http2";
 import { type AddressInfo, createServer, type Socket } from "node:net";
 import { once } from "node:events";
-import { createTestClock } from "@danube/kit";
+import { createTestClock, systemClock } from "@danube/kit";
 import { afterEach, expect, it } from "vitest";
 import { keepAlive } from "./keepalive.ts";
 
@@ -57,6 +57,26 @@ it("keeps a connection on which bytes arrive, and ends one on which none do", as
   await closed;
   expect(dead).toBe(1);
   expect(clock.timers()).toBe(0);
+});
+
+it("reads what waits in the socket before it judges, however late its timers come", async () => {
+  const { port, accepted } = await startMutePeer();
+  const session = connect(`http://127.0.0.1:${port}`);
+  cleanups.push(() => session.destroy());
+  session.on("error", () => undefined);
+  const peer = await accepted;
+  await once(session, "remoteSettings");
+  let dead = 0;
+  const onDead = (): void => {
+    dead += 1;
+  };
+  const arrived = once(session, "remoteSettings");
+  keepAlive(session, { clock: systemClock, intervalMs: 60_000, timeoutMs: 50, onDead });
+  // The bytes leave at once; then this thread stalls until the timeout is long due, and both become known together.
+  peer.write(settingsFrame);
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200);
+  await arrived;
+  expect(dead).toBe(0);
 });
 
 it("plans nothing more for a session that has closed", async () => {
