@@ -61,6 +61,10 @@ export async function startDanubeServices(options: {
   }
 
   for (const service of serviceNames) await start(service);
+  // What arrives before the first sync would find no pipeline.
+  await running
+    .get("scheduler")
+    ?.line((line) => (/"message":"[^"]*[Bb]lueprint[^"]*applied/.test(line) ? true : undefined));
   const token = readFileSync(join(dataDirectory, "keys", "local.token"), "utf8").trim();
   const url = `http://127.0.0.1:${apiPort}`;
   return {

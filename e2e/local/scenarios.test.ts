@@ -4,7 +4,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { JobDetail } from "@danube/protocol";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { z } from "zod";
 import { createBlueprint } from "../harness/blueprint.ts";
 import { type DanubeUp, startDanubeUp, webhookSecret } from "../harness/danube-up.ts";
@@ -77,7 +77,7 @@ describe("scenarios on the local runtime", () => {
     for (const expected of scenario.steps) expect(job.steps).toContainEqual(expect.objectContaining(expected));
     expectLog(scenario, log);
     expectWhole(job);
-    expect(processesOfJob(id)).toEqual([]);
+    await vi.waitFor(() => expect(processesOfJob(id)).toEqual([]), { timeout: 10_000 });
   });
 });
 

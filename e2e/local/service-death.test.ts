@@ -3,7 +3,7 @@
 import { mkdtempSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { createBlueprint } from "../harness/blueprint.ts";
 import {
   type DanubeServices,
@@ -94,7 +94,7 @@ describe("a service that dies in the middle of a step", () => {
     expect(withoutCheckout(await danube.api.log(jobId)).equals(undisturbed)).toBe(true);
     const runs = readFileSync(executions, "utf8").split("\n");
     expect(runs.filter((line) => line === jobId)).toHaveLength(1);
-    expect(processesOfJob(jobId)).toEqual([]);
+    await vi.waitFor(() => expect(processesOfJob(jobId)).toEqual([]), { timeout: 10_000 });
   }
 });
 
