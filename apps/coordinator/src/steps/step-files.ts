@@ -31,9 +31,11 @@ export function openStepFiles(runDirectory: string, stepId: string, options: { c
     return file === undefined ? 0 : fstatSync(file).size;
   };
   const close = (): void => {
-    for (const file of Object.values(descriptors)) closeSync(file);
-    delete descriptors.output;
-    delete descriptors.stdout;
+    for (const stream of streams) {
+      const file = descriptors[stream];
+      if (file !== undefined) closeSync(file);
+      delete descriptors[stream];
+    }
   };
   return {
     streams,

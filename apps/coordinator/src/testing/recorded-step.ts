@@ -16,12 +16,18 @@ export class RecordedStep {
   /** How many calls there were for this step. */
   calls = 0;
   result: StepResult | undefined;
+  /** Resolves when the step has a result. */
+  readonly ended: Promise<void>;
   readonly #losesExit: boolean;
+  #onEnd = (): void => undefined;
   #cancelled = false;
 
   constructor(options: { request: RunStepRequest; runDirectory: string; workspace: string; losesExit: boolean }) {
     this.request = options.request;
     this.#losesExit = options.losesExit;
+    this.ended = new Promise((resolve) => {
+      this.#onEnd = resolve;
+    });
     this.launched = launch(options);
   }
 
@@ -59,6 +65,7 @@ export class RecordedStep {
       }
       if (frame.sizes.output !== offsets.output || frame.sizes.stdout !== offsets.stdout) throw violation("sizes");
       this.result = resultOf(frame.exitCode, this.#cancelled);
+      this.#onEnd();
       yield { type: "result", result: this.result };
       return;
     }

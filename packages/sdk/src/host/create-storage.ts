@@ -1,7 +1,8 @@
 // `secrets` and `artifacts` as the pipeline function gets them.
 import { ResourceName, SecretName } from "@danube/protocol";
-import type { Artifacts } from "../artifacts.ts";
+import type { Artifact, Artifacts } from "../artifacts.ts";
 import type { Secrets } from "../secrets.ts";
+import { PlacedError } from "./placed-error.ts";
 import { checkDirectory, checkKeys } from "./run-options.ts";
 import type { RunScope } from "./run-scope.ts";
 
@@ -26,21 +27,36 @@ export function createArtifacts(scope: RunScope): Artifacts {
     }
     if (paths.length === 0) throw new TypeError("artifacts.upload was given no path.");
     const name = checkName(checkKeys("artifacts.upload", options, ["name"]).name ?? lastPart(paths as string[]));
-    return scope.activities.track(`artifacts.upload of "${name}"`, scope.locator.ofCaller(upload), async () => {
-      scope.throwIfEnded();
-      return await scope.executor.uploadArtifact({ name, paths: paths as string[] });
-    });
+    return transfer(scope, `artifacts.upload of "${name}"`, upload, () =>
+      scope.executor.uploadArtifact({ name, paths: paths as string[] }),
+    );
   };
   const download: Artifacts["download"] = (name, options) => {
     const checked = checkName(name);
     const { to = "." } = checkKeys("artifacts.download", options, ["to"]);
     const directory = checkDirectory("to", to, scope.workspace);
-    return scope.activities.track(`artifacts.download of "${checked}"`, scope.locator.ofCaller(download), async () => {
-      scope.throwIfEnded();
-      return await scope.executor.downloadArtifact({ name: checked, to: directory });
-    });
+    return transfer(scope, `artifacts.download of "${checked}"`, download, () =>
+      scope.executor.downloadArtifact({ name: checked, to: directory }),
+    );
   };
   return Object.freeze({ upload, download });
+}
+
+function transfer(
+  scope: RunScope,
+  what: string,
+  callee: (...args: never[]) => unknown,
+  work: () => Promise<Artifact>,
+): Promise<Artifact> {
+  const location = scope.locator.ofCaller(callee);
+  return scope.activities.track(what, location, async () => {
+    scope.throwIfEnded();
+    try {
+      return await work();
+    } catch (error) {
+      throw new PlacedError(what, location, error);
+    }
+  });
 }
 
 function lastPart(paths: readonly string[]): string {

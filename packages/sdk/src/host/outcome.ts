@@ -2,9 +2,12 @@
 import { inspect } from "node:util";
 import type { JobOutcome } from "@danube/protocol";
 import { CancelledError, ParallelError, StepError } from "../errors.ts";
+import { PlacedError } from "./placed-error.ts";
 import type { SourceLocator } from "./source-location.ts";
 
 const longestMessage = 2_000;
+/** Their messages name the places themselves. */
+const placedErrors = [StepError, ParallelError, CancelledError, PlacedError];
 
 /** A failure because of a step if a StepError is at the bottom of it, and otherwise an error of the pipeline file. */
 export function failureOutcome(error: unknown, locator: SourceLocator): JobOutcome & { status: "failure" } {
@@ -21,9 +24,7 @@ export function describeError(error: unknown, locator: SourceLocator): string {
     const shown = inspect(error, { breakLength: Number.POSITIVE_INFINITY, depth: 1 });
     return oneLine(`the pipeline threw ${shown}, which is not an Error`);
   }
-  // These name the places themselves.
-  if (error instanceof StepError || error instanceof ParallelError || error instanceof CancelledError)
-    return oneLine(error.message);
+  if (placedErrors.some((each) => error instanceof each)) return oneLine(error.message);
   const name = error.name === "Error" || error.name === "DanubeError" ? "" : `${error.name}: `;
   const place = locator.ofError(error);
   return oneLine(`${name}${error.message || "an error without a message"}${place === undefined ? "" : ` (${place})`}`);

@@ -4,7 +4,8 @@ import type { StepCommand } from "@danube/protocol";
 import { CancelledError, StepError, type StepFailureStatus } from "../errors.ts";
 import type { RetryCondition, StepResult } from "../step.ts";
 import { commandText } from "./command.ts";
-import type { StepEnd } from "./executor.ts";
+import type { StepEnd, StepRequest } from "./executor.ts";
+import { PlacedError } from "./placed-error.ts";
 import type { CheckedRunOptions } from "./run-options.ts";
 import type { RunScope } from "./run-scope.ts";
 
@@ -43,7 +44,7 @@ async function runAttempt(
   const limits = [options.timeoutMs, remainingMs].filter((limit) => limit !== undefined);
   const parentId = scope.group.getStore();
   const stepId = scope.newId();
-  const end = await scope.executor.runStep({
+  const request: StepRequest = {
     stepId,
     ...(parentId === undefined ? {} : { parentId }),
     name: run.name,
@@ -58,6 +59,9 @@ async function runAttempt(
     // Neither fails the job by itself, and that is what the field says.
     soft: options.soft || !options.check,
     ...(run.location === undefined ? {} : { source: run.location }),
+  };
+  const end = await scope.executor.runStep(request).catch((error: unknown) => {
+    throw new PlacedError(`step "${run.name}" could not be run`, run.location, error);
   });
   // The server may know of a cancellation before we do.
   if (end.result.status === "cancelled") scope.cancellation.cancel(end.result.message ?? "the job was cancelled");

@@ -234,6 +234,18 @@ describe("step.run", () => {
     expect(run.commands).toEqual([]);
   });
 
+  it("says where a step stands that could not be run at all", async () => {
+    const executor = createScriptedExecutor({ rules: [], secrets: {}, newId: () => "x" });
+    const runStep = () => Promise.reject(new Error("the command is too long"));
+    const run = startPipeline({ ...base({ ...executor, runStep }), pipeline: ({ step }) => step.run("make") });
+    expect(await run.outcome).toMatchObject({
+      reason: "pipeline_error",
+      message: expect.stringMatching(
+        new RegExp(`^step "make" could not be run: the command is too long \\(${here}\\)$`),
+      ),
+    });
+  });
+
   it("quotes the values of its tag", async () => {
     const run = await testPipeline(({ step }) => step.run`npm test -- ${"a b"}`).run();
     expect(run.commands).toEqual(["npm test -- 'a b'"]);
