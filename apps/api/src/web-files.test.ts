@@ -43,6 +43,15 @@ describe("the web UI's files", () => {
     expect((await get("/icon.svg", { "if-none-match": icon.headers.get("etag") ?? "" })).status).toBe(304);
   });
 
+  test("where none were built, the page says so and the API works", async () => {
+    const without = await startTestApi({ webFiles: join(directory, "missing") });
+    try {
+      expect(await (await fetch(`${without.url}/`)).text()).toContain("not part of this installation");
+    } finally {
+      await without.stop();
+    }
+  });
+
   test.each([
     "/assets/none.js",
     "/assets/..%2f..%2fetc%2fpasswd",

@@ -1,6 +1,6 @@
 // The web UI's files, read once: what is not among them can't be asked for.
 import { createHash } from "node:crypto";
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { extname, join, relative, sep } from "node:path";
 import type { ApiContext } from "./http/api-env.ts";
 
@@ -53,7 +53,7 @@ const fileHeaders = {
 
 /** Serves a built UI. Paths without a file name's ending are pages of it and get `index.html`. */
 export function createWebFiles(directory: string | undefined): WebFiles {
-  const files = directory === undefined ? new Map<string, WebFile>() : readFiles(directory);
+  const files = directory !== undefined && existsSync(directory) ? readFiles(directory) : new Map<string, WebFile>();
   const index = files.get("/index.html") ?? notBuilt;
   return {
     respond(c) {
