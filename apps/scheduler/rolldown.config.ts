@@ -1,0 +1,4 @@
+import { defineConfig } from "rolldown";
+import { bundleService } from "../../tools/bundle-service.ts";
+
+export default defineConfig(bundleService({ directory: import.meta.dirname, database: false }));
