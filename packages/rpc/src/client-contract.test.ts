@@ -1,4 +1,4 @@
-// What a client promises, over the wire and in process alike.
+// What a client promises, over the wire and in process alike. One long list on purpose: both are held to the same.
 import { silentLogger } from "@danube/kit";
 import { DanubeError } from "@danube/protocol";
 import { afterEach, describe, expect, it } from "vitest";

@@ -1,4 +1,5 @@
-// Broken connections: nothing may be lost, repeated, or taken for complete when it is not.
+// Broken connections: nothing may be lost, repeated, or taken for complete when it is not. Long because each kind of call
+// meets the same faults, from one table of them.
 import { afterEach, describe, expect, it } from "vitest";
 import type { RpcClient } from "./client-methods.ts";
 import { createTcpProxy, type TcpProxy } from "./testing/tcp-proxy.ts";
