@@ -55,8 +55,8 @@ function base(host: HostEnvironment, mark: string): Record<string, string> {
   return { ...Object.fromEntries(entries), CI: "true", DANUBE: "true", [markVariable]: markOf(host, mark) };
 }
 
-// Danube within a Danube job keeps the outer mark, so that the outer job's end takes the inner one's processes along.
-function markOf(host: HostEnvironment, mark: string): string {
+/** Danube within a Danube job keeps the outer mark, so that the outer job's end takes the inner one's processes along. */
+export function markOf(host: HostEnvironment, mark: string): string {
   const outer = host[markVariable];
   return outer === undefined || outer === "" ? mark : `${outer}:${mark}`;
 }

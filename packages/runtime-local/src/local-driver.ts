@@ -21,11 +21,12 @@ import { adoptSandbox, endOf } from "./adopt-sandbox.ts";
 import type { CoordinatorProcess } from "./coordinator-process.ts";
 import { deleteSandbox } from "./delete-sandbox.ts";
 import type { LocalDriverLogger } from "./driver-logger.ts";
-import { type HostEnvironment, stepEnvironment } from "./job-environment.ts";
+import { type HostEnvironment, markOf } from "./job-environment.ts";
 import { makeSandbox } from "./make-sandbox.ts";
 import { createPreparedCoordinators, type PreparedCoordinators } from "./prepared-coordinators.ts";
 import { isAlive } from "./process-table.ts";
 import {
+  environmentPath,
   listJobIds,
   openRoot,
   type RootPaths,
@@ -36,6 +37,7 @@ import {
   writeWhole,
 } from "./sandbox-directory.ts";
 import { launchStep, probeStep, signalStep } from "./step-launcher.ts";
+import { createSupervisorStarter, type SupervisorStarter } from "./supervisor-starter.ts";
 
 export interface LocalDriverOptions {
   /** Absolute path of the directory that holds the sandboxes; made if missing. At most one driver at a time uses it. */
@@ -69,7 +71,7 @@ export function createLocalDriver(options: LocalDriverOptions): RuntimeDriver {
   const sandboxes = new Map<string, Sandbox>();
   const listeners = new Set<(observation: SandboxObservation) => void>();
   let started:
-    | { root: RootPaths; launcherPath: string; prepared: PreparedCoordinators; poll: NodeJS.Timeout }
+    | { root: RootPaths; starter: SupervisorStarter; prepared: PreparedCoordinators; poll: NodeJS.Timeout }
     | undefined;
 
   function running(): NonNullable<typeof started> {
@@ -85,7 +87,7 @@ export function createLocalDriver(options: LocalDriverOptions): RuntimeDriver {
   async function start(): Promise<void> {
     if (started !== undefined) return;
     const root = openRoot(options.root);
-    const launcherPath = installLauncher(root);
+    const starter = createSupervisorStarter({ launcherPath: installLauncher(root) });
     for (const jobId of listJobIds(root.root)) {
       const paths = sandboxPaths(root.root, jobId);
       sandboxes.set(jobId, { jobId, paths, ...adoptSandbox(jobId, paths) });
@@ -102,23 +104,32 @@ export function createLocalDriver(options: LocalDriverOptions): RuntimeDriver {
     await prepared.start(new Set(inUse));
     const poll = setInterval(pollAdopted, pollMs);
     poll.unref();
-    started = { root, launcherPath, prepared, poll };
+    started = { root, starter, prepared, poll };
     for (const sandbox of sandboxes.values()) observe(sandbox, sandbox.observation);
-    for (const name of readdirSync(root.deleting)) await removeTree(join(root.deleting, name));
+    await removeDoomed(root);
     logger.warn("The local runtime isolates nothing: jobs run as this user, with all that the user may do.", {
       root: root.root,
       sandboxes: sandboxes.size,
     });
   }
 
+  // What an earlier process was removing. It may not be possible, and then is no reason not to work.
+  async function removeDoomed({ deleting }: RootPaths): Promise<void> {
+    for (const name of readdirSync(deleting))
+      await removeTree(join(deleting, name)).catch((error: unknown) =>
+        logger.warn("The rest of a sandbox cannot be removed.", { path: join(deleting, name), error: String(error) }),
+      );
+  }
+
   async function stop(): Promise<void> {
     if (started === undefined) return;
-    const { poll, prepared } = started;
+    const { poll, prepared, starter } = started;
     started = undefined;
     clearInterval(poll);
     for (const sandbox of sandboxes.values()) sandbox.release?.();
     await Promise.allSettled([...sandboxes.values()].map(async ({ making }) => await making));
     sandboxes.clear();
+    starter.stop();
     await prepared.stop();
   }
 
@@ -182,7 +193,7 @@ export function createLocalDriver(options: LocalDriverOptions): RuntimeDriver {
   }
 
   async function exec(jobId: string, worker: string | undefined, command: LauncherCommand): Promise<StepProbe> {
-    const { launcherPath } = running();
+    const { starter } = running();
     if (!Id.safeParse(command.stepId).success)
       throw new DanubeError("invalid_request", `"${command.stepId}" is not the id of a step.`, { ids: { jobId } });
     const sandbox = sandboxes.get(jobId);
@@ -197,14 +208,15 @@ export function createLocalDriver(options: LocalDriverOptions): RuntimeDriver {
     const before = probeStep(place);
     if (before.state !== "absent") return before;
     if (sandbox.observation.phase === "ended") throw missing;
-    const environment = stepEnvironment(host, {
-      jobId,
-      workspace: record.workspace,
-      temporaryDirectory: sandbox.paths.temporary,
-      workerEnvironment: record.workerEnvironments[worker ?? ""] ?? {},
-    });
     const { capture, script } = command;
-    return await launchStep({ ...place, launcherPath, environment, capture, script });
+    return await launchStep({
+      ...place,
+      starter,
+      capture,
+      script,
+      environmentPath: environmentPath(sandbox.paths, worker),
+      mark: markOf(host, jobId),
+    });
   }
 
   function remove(sandbox: Sandbox, graceMs: number): Promise<void> {

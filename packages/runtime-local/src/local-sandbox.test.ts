@@ -227,7 +227,7 @@ describe("after a crash in the middle of making a sandbox", () => {
         const paths = pathsOf(jobId);
         mkdirSync(paths.directory, { recursive: true });
         if (state !== "only its directory") mkdirSync(paths.run);
-        const record = { version: 1, bootId, marks: [jobId], workspace: paths.workspace, workerEnvironments: {} };
+        const record = { version: 1, bootId, marks: [jobId], workspace: paths.workspace };
         if (state === "a record without a Coordinator") writeWhole(paths.record, JSON.stringify(record));
         if (state === "a torn record") writeFileSync(paths.record, JSON.stringify(record).slice(0, 40));
       }
@@ -249,10 +249,7 @@ describe("after a crash in the middle of making a sandbox", () => {
     const paths = pathsOf(jobId);
     for (const directory of [paths.directory, paths.run, paths.coordinator, paths.workspace, paths.temporary])
       mkdirSync(directory, { recursive: true });
-    writeWhole(
-      paths.record,
-      JSON.stringify({ version: 1, bootId, marks: [jobId], workspace: paths.workspace, workerEnvironments: {} }),
-    );
+    writeWhole(paths.record, JSON.stringify({ version: 1, bootId, marks: [jobId], workspace: paths.workspace }));
     const coordinator = spawn("/bin/sleep", ["600"], {
       env: { [markVariable]: jobId },
       detached: true,
@@ -278,10 +275,7 @@ describe("after a crash in the middle of making a sandbox", () => {
     const startTime = readFileSync("/proc/self/stat", "utf8").split(" ")[21];
     const coordinator = { pid: process.pid, startTime };
     expect(isAlive({ pid: process.pid, startTime: startTime as string })).toBe(true);
-    writeWhole(
-      paths.record,
-      JSON.stringify({ version: 1, bootId: "x", marks: [jobId], coordinator, workspace: "/x", workerEnvironments: {} }),
-    );
+    writeWhole(paths.record, JSON.stringify({ version: 1, bootId: "x", marks: [jobId], coordinator, workspace: "/x" }));
     await harness.driver.start();
     expect(await harness.driver.listSandboxes()).toMatchObject([{ jobId, phase: "ended", reason: "infra_lost" }]);
     await harness.driver.deleteSandbox(jobId, { graceMs: 0 });

@@ -1,20 +1,21 @@
 // The making of a sandbox, in an order that leaves nothing ambiguous if we die at any point:
 //
 //   1. the directories            without a record: nothing was started
-//   2. sandbox.json, the record   the record does not name a Coordinator: it may have been started, and then has our mark
+//   2. its files, the record      the record does not name a Coordinator: it may have been started, and then has our mark
 //   3. the Coordinator            started, or a prepared one that waits
 //   4. the record again           names it; from here on the sandbox is whole
 //   5. for a prepared one         sandbox.json is moved to where it waits; after a restart this is done again
-import { existsSync, realpathSync, renameSync, statSync } from "node:fs";
+import { existsSync, realpathSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DanubeError, isDanubeError, SandboxFile, sandboxFileName } from "@danube/protocol";
-import type { SandboxSpec } from "@danube/runtime";
+import { buildExports, type SandboxSpec } from "@danube/runtime";
 import { type CoordinatorProcess, startCoordinator } from "./coordinator-process.ts";
-import type { HostEnvironment } from "./job-environment.ts";
+import { type HostEnvironment, stepEnvironment } from "./job-environment.ts";
 import { readPidMoment } from "./pid-window.ts";
 import type { PreparedCoordinator } from "./prepared-coordinators.ts";
 import { bootId } from "./process-table.ts";
 import {
+  environmentPath,
   makeSandboxDirectories,
   type RootPaths,
   removeTree,
@@ -76,8 +77,8 @@ async function startInside(options: MakeSandboxOptions, workspace: string): Prom
     marks: [spec.jobId],
     since,
     workspace,
-    workerEnvironments: workerEnvironments(spec),
   };
+  writeEnvironments(options, workspace);
   const prepared = takePrepared();
   if (prepared !== undefined) {
     const record: SandboxRecord = {
@@ -113,9 +114,17 @@ function findWorkspace({ workspaceDirectory, jobId }: SandboxSpec, paths: Sandbo
   return realpathSync(workspaceDirectory);
 }
 
-function workerEnvironments({ worker, workers }: SandboxSpec): SandboxRecord["workerEnvironments"] {
-  const named = Object.entries(workers).map(([name, { env }]) => [name, env] as const);
-  return { "": worker.env, ...Object.fromEntries(named) };
+function writeEnvironments({ spec, paths, host }: MakeSandboxOptions, workspace: string): void {
+  const workers = [[undefined, spec.worker] as const, ...Object.entries(spec.workers)];
+  for (const [worker, { env }] of workers) {
+    const environment = stepEnvironment(host, {
+      jobId: spec.jobId,
+      workspace,
+      temporaryDirectory: paths.temporary,
+      workerEnvironment: env,
+    });
+    writeFileSync(environmentPath(paths, worker), buildExports(environment), { mode: 0o600 });
+  }
 }
 
 const fullCodes = ["ENOSPC", "EDQUOT"];

@@ -3,6 +3,7 @@
 //   record.json          what the driver must know after a restart. The sandbox is whole once it names the Coordinator.
 //   workspace/           unless the sandbox serves an existing directory
 //   run/<step id>/       the files of steps
+//   environment/         for each worker, a file that exports what its commands begin with; the default one's is `.sh`
 //   coordinator/         sandbox.json and output.log, what the Coordinator itself says
 //   tmp/                 TMPDIR of the commands
 //
@@ -11,17 +12,18 @@
 import { randomUUID } from "node:crypto";
 import {
   chmodSync,
+  lstatSync,
   mkdirSync,
   readdirSync,
   readFileSync,
   realpathSync,
   renameSync,
-  rmSync,
   writeFileSync,
 } from "node:fs";
 import { rm } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { Id } from "@danube/protocol";
+import { setTimeout as delay } from "node:timers/promises";
+import { DanubeError, Id } from "@danube/protocol";
 import { z } from "zod";
 import { PidMoment } from "./pid-window.ts";
 
@@ -40,8 +42,6 @@ export const SandboxRecord = z.object({
   /** The pids that were given before it was made are not its. */
   since: PidMoment.optional(),
   workspace: z.string(),
-  /** The environment of each worker; that of the default one under "". */
-  workerEnvironments: z.record(z.string(), z.record(z.string(), z.string())),
 });
 export type SandboxRecord = z.infer<typeof SandboxRecord>;
 
@@ -58,6 +58,7 @@ export interface SandboxPaths {
   readonly record: string;
   readonly workspace: string;
   readonly run: string;
+  readonly environment: string;
   readonly coordinator: string;
   readonly temporary: string;
 }
@@ -85,15 +86,22 @@ export function sandboxPaths(root: string, jobId: string): SandboxPaths {
     record: join(directory, "record.json"),
     workspace: join(directory, "workspace"),
     run: join(directory, "run"),
+    environment: join(directory, "environment"),
     coordinator: join(directory, "coordinator"),
     temporary: join(directory, "tmp"),
   };
 }
 
+/** The file that exports the environment of a worker's commands. */
+export function environmentPath(paths: SandboxPaths, worker: string | undefined): string {
+  return join(paths.environment, `${worker ?? ""}.sh`);
+}
+
 /** Makes the directories of a sandbox. Fails if it exists. */
 export function makeSandboxDirectories(paths: SandboxPaths, ownWorkspace: boolean): void {
   mkdirSync(paths.directory, { mode: 0o700 });
-  for (const directory of [paths.run, paths.coordinator, paths.temporary]) mkdirSync(directory, { mode: 0o700 });
+  for (const directory of [paths.run, paths.environment, paths.coordinator, paths.temporary])
+    mkdirSync(directory, { mode: 0o700 });
   if (ownWorkspace) mkdirSync(paths.workspace);
 }
 
@@ -128,19 +136,32 @@ export async function removeDirectory(directory: string, deleting: string): Prom
   await removeTree(doomed);
 }
 
-/** Removes a directory and all in it, also what its owner may not write to, as package caches often are. */
+/**
+ * Removes a directory and all in it, also what its owner may not write to, as package caches often are. Resolves when it
+ * is gone, and rejects with what the last try met.
+ */
 export async function removeTree(directory: string): Promise<void> {
-  try {
-    await rm(directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 20 });
-  } catch (error) {
-    if (!["EACCES", "EPERM"].includes((error as NodeJS.ErrnoException).code ?? "")) throw error;
+  for (let triesLeft = 10; ; triesLeft--) {
+    const error = await rm(directory, { recursive: true, force: true }).then(
+      () => undefined,
+      (cause: unknown) => cause,
+    );
+    // rm rejects at its first error while the rest of it goes on, and then a later one may believe that all is done.
+    if (lstatSync(directory, { throwIfNoEntry: false }) === undefined) return;
+    if (triesLeft === 0)
+      throw error ?? new DanubeError("unavailable", `The directory "${directory}" cannot be removed.`);
     unlock(directory);
-    rmSync(directory, { recursive: true, force: true });
+    await delay(10);
   }
 }
 
 function unlock(directory: string): void {
-  chmodSync(directory, 0o700);
-  for (const entry of readdirSync(directory, { withFileTypes: true }))
-    if (entry.isDirectory()) unlock(join(directory, entry.name));
+  try {
+    chmodSync(directory, 0o700);
+    for (const entry of readdirSync(directory, { withFileTypes: true }))
+      if (entry.isDirectory()) unlock(join(directory, entry.name));
+  } catch (error) {
+    // It may vanish meanwhile, or belong to somebody else; then the removal tells.
+    if (!["ENOENT", "EACCES", "EPERM"].includes((error as NodeJS.ErrnoException).code ?? "")) throw error;
+  }
 }

@@ -1,12 +1,11 @@
-// Steps on this machine: starts launcher.sh's supervisor directly, and does its `signal` and `probe` without a process of
-// their own, on the same files (see launcher.sh).
-import { spawn } from "node:child_process";
-import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import type { Readable } from "node:stream";
+// Steps on this machine: has launcher.sh's supervisor started, and does its `signal` and `probe` without a process of their
+// own, on the same files (see launcher.sh).
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { DanubeError, parseExitFile, stepDirectory, stepFile, stepFileNames } from "@danube/protocol";
 import type { LauncherCommand, StepProbe } from "@danube/runtime";
 import { findChild, isAlive, type ProcessIdentity, signalProcess } from "./process-table.ts";
+import type { SupervisorStarter } from "./supervisor-starter.ts";
 
 export interface StepPlace {
   readonly runDirectory: string;
@@ -14,13 +13,13 @@ export interface StepPlace {
 }
 
 export interface LaunchOptions extends StepPlace {
-  readonly launcherPath: string;
+  readonly starter: SupervisorStarter;
   readonly capture: boolean;
   readonly script: Uint8Array;
-  readonly environment: Readonly<Record<string, string>>;
+  readonly environmentPath: string;
+  readonly mark: string;
 }
 
-const answerDeadlineMs = 30_000;
 let scripts = 0;
 
 /**
@@ -32,7 +31,7 @@ export async function launchStep(options: LaunchOptions): Promise<StepProbe> {
   if (before.state !== "absent") return before;
   const answer = await supervise(options);
   // "lost": another call was first, and its supervisor runs the command.
-  if (answer === "claimed\n" || answer === "lost\n") return probeStep(options);
+  if (answer === "claimed" || answer === "lost") return probeStep(options);
   throw new DanubeError("exec_interrupted", `The step's supervisor did not start: ${JSON.stringify(answer)}.`, {
     ids: { stepId: options.stepId },
   });
@@ -80,59 +79,18 @@ function parseClaim(content: string): ProcessIdentity | undefined {
   return match ? { pid: Number(match[1]), startTime: match[2] as string } : undefined;
 }
 
-// Resolves to what the supervisor said until it claimed, lost or ended.
-function supervise(options: LaunchOptions): Promise<string> {
-  const { runDirectory, stepId, launcherPath, capture, environment } = options;
-  mkdirSync(stepDirectory(runDirectory, stepId), { recursive: true });
-  const script = openScript(options);
-  return new Promise((resolve, reject) => {
-    const fail = (cause: unknown) => {
-      reject(
-        new DanubeError("exec_interrupted", "The step's supervisor cannot be started.", { ids: { stepId }, cause }),
-      );
-    };
-    try {
-      const words = [launcherPath, "supervise", "-", runDirectory, stepId, capture ? "1" : "0"];
-      const child = spawn("/bin/sh", words, {
-        cwd: runDirectory,
-        env: environment,
-        detached: true,
-        stdio: ["ignore", "pipe", "ignore", script],
-      });
-      const output = child.stdout as Readable;
-      child.once("error", fail);
-      child.unref();
-      let answer = "";
-      const finish = () => {
-        clearTimeout(timer);
-        output.destroy();
-        resolve(answer);
-      };
-      const timer = setTimeout(finish, answerDeadlineMs);
-      output.setEncoding("utf8");
-      output.on("data", (text: string) => {
-        answer += text;
-        if (answer === "claimed\n" || answer === "lost\n") finish();
-      });
-      output.once("close", finish);
-    } catch (error) {
-      fail(error);
-    } finally {
-      closeSync(script);
-    }
-  });
-}
-
-// The script has no name by the time the command runs: with it, whatever secrets it holds are gone.
-function openScript({ runDirectory, stepId, script }: LaunchOptions): number {
-  const path = `${runDirectory}/.${stepId}.${process.pid}.${++scripts}`;
+// The script has no name by the time the launch is known: with it, whatever secrets it holds are gone.
+async function supervise({ starter, script, ...options }: LaunchOptions): Promise<string> {
+  const { runDirectory, stepId } = options;
+  const scriptPath = `${runDirectory}/.${stepId}.${process.pid}.${++scripts}`;
   try {
-    writeFileSync(path, script, { mode: 0o600 });
-    return openSync(path, "r");
+    mkdirSync(stepDirectory(runDirectory, stepId), { recursive: true });
+    writeFileSync(scriptPath, script, { mode: 0o600 });
+    return await starter.start({ ...options, scriptPath });
   } catch (cause) {
     throw new DanubeError("exec_interrupted", "The step's script cannot be written.", { ids: { stepId }, cause });
   } finally {
-    rmSync(path, { force: true });
+    rmSync(scriptPath, { force: true });
   }
 }
 

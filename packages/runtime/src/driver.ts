@@ -39,7 +39,12 @@ export type SandboxObservation =
   /** It will never run a command again. Without `reason` the Coordinator ended by itself; what it reported counts. */
   | { readonly jobId: string; readonly phase: "ended"; readonly reason?: Reason; readonly message: string };
 
-/** What the launcher is asked. `launch` carries a script on standard input (see launcher.ts). */
+/**
+ * What the launcher is asked. `launch` carries a script that `buildStepScript` made (step-script.ts). To every command the
+ * driver gives CI, DANUBE, DANUBE_JOB_ID, DANUBE_WORKSPACE and the environment of its worker's specification; what the
+ * script sets wins. Variables with names that no shell can export reach a command by its script alone. Signals go to the
+ * command's process group; a step that does not run is left alone.
+ */
 export type LauncherCommand =
   | { readonly verb: "launch"; readonly stepId: string; readonly capture: boolean; readonly script: Uint8Array }
   | { readonly verb: "signal"; readonly stepId: string; readonly signal: "TERM" | "KILL" | "INT" }
@@ -72,12 +77,12 @@ export interface RuntimeDriver {
   /**
    * Asks the launcher in a worker. `launch` is idempotent by step id and resolves once the command is certain to have been
    * started, now or before. Rejects with `exec_interrupted` when it is not known what happened (ask again), and with
-   * `sandbox_missing` when there is no sandbox. `worker` undefined is the default worker. The probe is what is true after it.
+   * `sandbox_missing` when there is no sandbox, or when a sandbox that has ended is asked to launch something new. `worker` undefined is the default worker. The probe is what is true after it.
    */
   exec(jobId: string, worker: string | undefined, command: LauncherCommand): Promise<StepProbe>;
   /**
    * Kills every process of the sandbox (SIGTERM first if `graceMs` is more than 0) and removes everything it had. Resolves
-   * when nothing is left; a sandbox that does not exist resolves at once.
+   * when nothing is left; a sandbox that does not exist resolves at once. If no end was reported before, it is now.
    */
   deleteSandbox(jobId: string, options: { readonly graceMs: number }): Promise<void>;
   /** Whether sandboxes could be made now. */

@@ -1,4 +1,4 @@
 export type { LauncherCommand, RuntimeDriver, SandboxObservation, SandboxSpec, StepProbe } from "./driver.ts";
 export { type LauncherPlace, launcherArguments, parseLauncherAnswer } from "./launcher.ts";
 export { launcherScript } from "./launcher/launcher-script.ts";
-export { buildStepScript, type StepScriptOptions } from "./step-script.ts";
+export { buildExports, buildStepScript, type StepScriptOptions } from "./step-script.ts";

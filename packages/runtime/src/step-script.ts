@@ -40,6 +40,17 @@ export function buildStepScript(options: StepScriptOptions): Uint8Array {
   return Buffer.from(`${lines.join("\n")}\n`, "utf8");
 }
 
+/**
+ * Lines for a shell that export an environment, exactly. Variables whose names no shell can export, or that a shell uses
+ * itself, are left out.
+ */
+export function buildExports(env: Environment): string {
+  return Object.entries(env)
+    .filter(([name]) => canExport(name))
+    .map(([name, value]) => `export ${name}=${quote(value)}\n`)
+    .join("");
+}
+
 /** Quotes `value` for a POSIX shell: one word, every byte as it is. */
 export function quote(value: string): string {
   return `'${value.replaceAll("'", "'\\''")}'`;

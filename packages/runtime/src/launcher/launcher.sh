@@ -2,7 +2,9 @@
 # The launcher: starts, signals and probes the commands of steps, where they run. Told in driver.ts by LauncherCommand.
 #
 #   launcher.sh launch    <tools> <run> <step> <capture> <size>   standard input: the step's script, <size> bytes of it
-#   launcher.sh supervise <tools> <run> <step> <capture>          descriptor 3: the step's script, a regular file
+#   launcher.sh supervise <tools> <run> <step> <capture> [<number> <environment>]
+#                                                                 descriptor 3: the step's script, a regular file
+#   launcher.sh serve                                             standard input: requests to supervise, one a line
 #   launcher.sh signal    <tools> <run> <step> TERM|KILL|INT
 #   launcher.sh probe     <tools> <run> <step>
 #
@@ -16,6 +18,9 @@
 #      the claim is complete or not there. It says "claimed" or "lost" on standard output, which it then closes.
 #   4. The claimant runs the command in a further session, waits for it, and writes "exit <code>" and a newline to `exit`,
 #      in one write. Half of that cannot be taken for another code.
+# With a <number>, what supervise says begins with it; <environment> is a file of exports for the command. serve is for a
+# driver on the same machine: a process as small as this shell forks much faster than a large one.
+#
 # A supervisor that dies leaves its claim: nobody runs the step a second time, and probe tells "dead".
 #
 # launch, signal and probe answer with what is true afterwards, in one line: absent, running, exited <code>, dead. Anything
@@ -32,6 +37,8 @@ if [ "$danube_verb" = supervise ]; then
   # Signals are for the command, whose shell resets these below. It runs in the foreground, because a shell lets what it
   # puts in the background ignore SIGINT for ever.
   trap '' HUP INT QUIT TERM PIPE
+  danube_number=${6:+$6 } danube_environment=${7-}
+  trap 'echo "${danube_number}failed"' EXIT
   exec 4>>"$danube_step/output" || exit 70
   if [ "$5" = 1 ]; then exec 5>>"$danube_step/stdout" || exit 70; else exec 5>&4; fi
   danube_script=/proc/self/fd/3
@@ -48,17 +55,36 @@ if [ "$danube_verb" = supervise ]; then
   else set -- /usr/bin/perl -e 'use POSIX (); POSIX::setsid(); exec { $ARGV[0] } @ARGV; exit 127' --
   fi
   [ -x "$1" ] || { echo "$1 is missing"; exit 70; }
+  [ -z "$danube_environment" ] || [ -r "$danube_environment" ] || { echo "no $danube_environment"; exit 70; }
   echo "$$ $danube_start" >>"$danube_step/pid" || { echo "the claim cannot be written"; exit 70; }
   read -r danube_claim <"$danube_step/pid"
-  [ "$danube_claim" = "$$ $danube_start" ] || { echo lost; exit 0; }
-  echo claimed
+  [ "$danube_claim" = "$$ $danube_start" ] || danube_claim=
+  trap - EXIT
+  [ -n "$danube_claim" ] || { echo "${danube_number}lost"; exit 0; }
+  echo "${danube_number}claimed"
   exec >/dev/null 2>&1
   (
     trap - HUP INT QUIT TERM PIPE
     exec </dev/null >&5 2>&4 4>&- 5>&-
+    [ -z "$danube_environment" ] || . "$danube_environment"
     . "$danube_script"
   )
   echo "exit $?" >"$danube_step/exit"
+  exit 0
+fi
+
+# Requests: number, capture, mark, step, run, script and environment, with tabs in between. The script is the file's path.
+if [ "$danube_verb" = serve ]; then
+  danube_setsid=/usr/bin/setsid
+  [ -x "$danube_setsid" ] || danube_setsid=/bin/setsid
+  danube_fork=-f
+  # Where setsid has no option to fork, it does so when it leads its group already, as it does after another setsid.
+  "$danube_setsid" -f "$danube_setsid" true 2>/dev/null || danube_fork=$danube_setsid
+  while IFS='	' read -r danube_number danube_capture danube_mark danube_id danube_run danube_script danube_environment; do
+    DANUBE_SANDBOX=$danube_mark "$danube_setsid" "$danube_fork" /bin/sh "$0" supervise - "$danube_run" "$danube_id" \
+      "$danube_capture" "$danube_number" "$danube_environment" </dev/null 3<"$danube_script" ||
+      echo "$danube_number failed"
+  done
   exit 0
 fi
 
