@@ -45,7 +45,7 @@ async function runJob(options: AppOptions): Promise<void> {
     const context = await hold.during(attachment.context);
     const finish = async (outcome: JobOutcome): Promise<void> => {
       if (outcome.status === "failure") log.note(`danube: ${outcome.message}`);
-      await log.flush();
+      await log.end();
       await client.reportStatus({ phase: "finished", outcome });
     };
     const job = { ...options, context, log, hold, cancelled: attachment.cancelled, signal: ending.signal };

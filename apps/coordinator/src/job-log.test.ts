@@ -70,6 +70,32 @@ describe("createJobLog", () => {
     ).toBe(true);
   });
 
+  it("sends again what a control plane forgot when it was started again, and ends the log when all is stored", async () => {
+    const receiver = { bytes: "", stored: 0, final: false };
+    const log = createJobLog(
+      {
+        async appendLog({ offset, text, final = false }: { offset: number; text: string; final?: boolean }) {
+          if (offset > receiver.bytes.length) throw new DanubeError("protocol_violation", "a gap");
+          receiver.bytes = receiver.bytes.slice(0, offset) + text;
+          receiver.stored = final ? receiver.bytes.length : receiver.bytes.lastIndexOf("\n") + 1;
+          receiver.final = final;
+          return { offset: receiver.stored };
+        },
+      },
+      silentLogger,
+    );
+    const restart = () => {
+      receiver.bytes = receiver.bytes.slice(0, receiver.stored);
+    };
+    for (const text of ["one\ntw", "o\nthr", "ee", "\nfour"]) {
+      log.write(text);
+      await log.flush();
+      restart();
+    }
+    await log.end();
+    expect(receiver).toEqual({ bytes: "one\ntwo\nthree\nfour", stored: 18, final: true });
+  });
+
   it("gives up quietly when the job's log is closed", async () => {
     const receiver = createReceiver();
     receiver.refuses = true;

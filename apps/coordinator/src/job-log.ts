@@ -1,7 +1,7 @@
 // What the pipeline file and the checkout print, on its way to the job's log: by offset, in order, one request at a time.
 import { StringDecoder } from "node:string_decoder";
 import type { Logger } from "@danube/kit";
-import type { JobMethods } from "@danube/protocol";
+import { isDanubeError, type JobMethods } from "@danube/protocol";
 import type { RpcClient } from "@danube/rpc";
 
 /** Characters in one request; the protocol allows more, but JSON may make six bytes of one. */
@@ -14,8 +14,16 @@ export interface JobLog {
   write(chunk: string | Uint8Array): void;
   /** Writes a line of our own, or several; on a line by itself. */
   note(text: string): void;
-  /** Resolves when everything written before is stored. Does not reject: what cannot be stored is told to the logger. */
+  /** Resolves when everything written before was taken. Does not reject: what cannot be stored is told to the logger. */
   flush(): Promise<void>;
+  /** Like flush, and the log's end: then everything is stored, and nothing may be written any more. */
+  end(): Promise<void>;
+}
+
+/** What was sent and may still be lost with the control plane's memory. */
+interface SentText {
+  readonly offset: number;
+  readonly text: string;
 }
 
 export function createJobLog(client: Pick<RpcClient<JobMethods>, "appendLog">, logger: Logger): JobLog {
@@ -23,6 +31,7 @@ export function createJobLog(client: Pick<RpcClient<JobMethods>, "appendLog">, l
   let waiting = "";
   let droppedCharacters = 0;
   let offset = 0;
+  const sent: SentText[] = [];
   let endsLine = true;
   let refused = false;
   let sending: Promise<void> | undefined;
@@ -36,21 +45,37 @@ export function createJobLog(client: Pick<RpcClient<JobMethods>, "appendLog">, l
       sending = undefined;
     });
   };
+  const hasMore = (): boolean => waiting !== "" || droppedCharacters > 0;
   const send = async (): Promise<void> => {
     // What is written in the same turn goes along.
     await Promise.resolve();
-    while (waiting !== "" || droppedCharacters > 0) {
+    while (hasMore()) {
       const text = takeText();
-      try {
-        await client.appendLog({ offset, text });
-      } catch (error) {
-        refused = true;
-        waiting = "";
-        droppedCharacters = 0;
-        return logger.error("The job's log does not take what the pipeline file prints", { error });
-      }
+      sent.push({ offset, text });
       offset += Buffer.byteLength(text);
+      await deliver({ ...(sent.at(-1) as SentText), final: false });
     }
+  };
+  const deliver = async (part: SentText & { readonly final: boolean }): Promise<void> => {
+    if (refused) return;
+    try {
+      try {
+        forget(await client.appendLog(part));
+      } catch (error) {
+        // A control plane that was started again has forgotten what it had held back.
+        if (!isDanubeError(error, "protocol_violation")) throw error;
+        for (const earlier of sent.slice()) forget(await client.appendLog(earlier));
+        if (part.final) forget(await client.appendLog(part));
+      }
+    } catch (error) {
+      refused = true;
+      waiting = "";
+      droppedCharacters = 0;
+      logger.error("The job's log does not take what the pipeline file prints", { error });
+    }
+  };
+  const forget = ({ offset: stored }: { readonly offset: number }): void => {
+    while (sent[0] !== undefined && sent[0].offset + Buffer.byteLength(sent[0].text) <= stored) sent.shift();
   };
   const takeText = (): string => {
     // A pair of surrogates must not be cut in two.
@@ -74,6 +99,10 @@ export function createJobLog(client: Pick<RpcClient<JobMethods>, "appendLog">, l
     },
     async flush() {
       await sending;
+    },
+    async end() {
+      await sending;
+      await deliver({ offset, text: "", final: true });
     },
   };
 }

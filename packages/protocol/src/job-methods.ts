@@ -199,12 +199,20 @@ export const jobMethods = {
     request: z.object({ name: ResourceName }),
     response: z.object({ artifact: Artifact }),
   },
-  /** Appends what the pipeline file or the checkout printed. `offset` counts this job's bytes of this kind from 0. */
+  /**
+   * Appends what the pipeline file or the checkout printed. `offset` counts this job's bytes of this kind from 0; bytes that are
+   * known are dropped, a gap is a `protocol_violation`. The answer is up to where they survive the server's death: what lies
+   * beyond must be kept, and sent again after a gap was told. After `final` nothing is held back and nothing may follow.
+   */
   appendLog: {
     kind: "unary",
     path: "/rpc/append-log",
     deadlineMs: 3_600_000,
-    request: z.object({ offset: z.number().int().min(0), text: z.string().max(1_048_576) }),
+    request: z.object({
+      offset: z.number().int().min(0),
+      text: z.string().max(1_048_576),
+      final: z.boolean().default(false),
+    }),
     response: z.object({ offset: z.number().int().min(0) }),
   },
   reportStatus: {

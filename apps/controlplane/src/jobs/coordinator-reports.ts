@@ -22,11 +22,16 @@ export async function finishJob(runner: JobRunner, outcome: JobOutcome, logger: 
 }
 
 /** Appends what the pipeline file or the checkout printed. Resolves with the offset from which more is expected. */
-export async function appendPipelineLog(runner: JobRunner, offset: number, text: string): Promise<number> {
+export async function appendPipelineLog(
+  runner: JobRunner,
+  { offset, text, final }: { readonly offset: number; readonly text: string; readonly final: boolean },
+): Promise<number> {
   try {
     const source = (await runner.log.open()).source(pipelineSourceName);
-    await source.append(offset, Buffer.from(text, "utf8"));
-    return source.received;
+    const bytes = Buffer.from(text, "utf8");
+    await source.append(offset, bytes);
+    if (final) await source.end(offset + bytes.length);
+    return source.offset;
   } catch (error) {
     if (isDanubeError(error, "storage_full")) {
       void runner.handle({ type: "infrastructureFailed", message: `The log could not be written: ${error.message}` });

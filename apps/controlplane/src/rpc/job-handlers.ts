@@ -39,9 +39,9 @@ export function createJobHandlers({ environment, artifacts }: JobHandlersOptions
       requireActive(principal);
       return await artifacts.download(principal.jobId, name);
     },
-    async appendLog({ offset, text }, { principal }) {
+    async appendLog(request, { principal }) {
       requireActive(principal);
-      return { offset: await appendPipelineLog(principal, offset, text) };
+      return { offset: await appendPipelineLog(principal, request) };
     },
     async reportStatus(report, { principal }) {
       if (report.phase === "finished") {
