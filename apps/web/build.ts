@@ -11,7 +11,7 @@ const bundle = await rolldown({
   platform: "browser",
   tsconfig: here("tsconfig.json"),
   // Schemas that no page uses are left out: making one does nothing but make it.
-  treeshake: { moduleSideEffects: (id) => id.endsWith("/src/main.tsx") },
+  treeshake: { moduleSideEffects: (id) => /\/src\/(?:main\.tsx|configure-zod\.ts)$/.test(id) },
 });
 const { output } = await bundle.generate({ format: "esm", minify: true, codeSplitting: false });
 await bundle.close();

@@ -105,7 +105,8 @@ function JobRow({ job, nowMs }: { job: Job; nowMs: number }) {
         <bdi>{refOf(job)}</bdi>
       </td>
       <td class="change">
-        <code>{trigger.commitSha?.slice(0, 8)}</code> <bdi>{job.message ?? trigger.commitMessage?.split("\n")[0]}</bdi>
+        <code>{trigger.commitSha?.slice(0, 8)}</code> <bdi>{trigger.commitMessage?.split("\n")[0]}</bdi>
+        {job.message !== undefined && <bdi class="why"> {job.message}</bdi>}
       </td>
       <td class="number">{durationOf(job, nowMs)}</td>
     </tr>

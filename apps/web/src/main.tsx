@@ -1,3 +1,4 @@
+import "./configure-zod.ts";
 import { render } from "preact";
 import { App } from "./app.tsx";
 

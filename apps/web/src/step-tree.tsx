@@ -17,7 +17,12 @@ export function StepTree({ steps, parentId, nowMs, onOpen }: StepTreeProps) {
     <ol class="steps">
       {own.map((step) => (
         <li key={step.id}>
-          <button type="button" class="step" onClick={() => onOpen(step)} title={step.message}>
+          <button
+            type="button"
+            class="step"
+            onClick={() => onOpen(step)}
+            title={step.message === undefined ? step.name : `${step.name}: ${step.message}`}
+          >
             <Status status={step.status} short />
             <bdi class="step-name">
               {step.name}
