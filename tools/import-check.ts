@@ -76,7 +76,7 @@ function roomOf(path: string, rules: Readonly<Record<string, RoomRule>>): string
 }
 
 function isTest(path: string): boolean {
-  return /\.test\.tsx?$/.test(path) || path.includes("/testing/") || path.includes("/bench/");
+  return /(\.test|\.cluster-test|-harness)\.tsx?$/.test(path) || path.includes("/testing/") || path.includes("/bench/");
 }
 
 function isRootConfiguration(path: string): boolean {
