@@ -3,13 +3,19 @@
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
 const pnpmVersion = manifest.packageManager.split("@")[1];
 const pnpm = join(root, ".tools", "node_modules", ".bin", process.platform === "win32" ? "pnpm.cmd" : "pnpm");
+// Tools that pnpm runs look for it in the PATH, turbo among them.
+const environment = {
+  ...process.env,
+  PATH: [dirname(pnpm), process.env.PATH].join(delimiter),
+  TURBO_TELEMETRY_DISABLED: process.env.TURBO_TELEMETRY_DISABLED ?? "1",
+};
 const installedMark = join(root, "node_modules", ".danube-installed");
 
 requireNode(20);
@@ -19,7 +25,7 @@ requireProjectNode(24);
 
 const [, , ...command] = process.argv;
 if (command.length > 0) {
-  const result = spawnSync(pnpm, command, { cwd: root, stdio: "inherit" });
+  const result = spawnSync(pnpm, command, { cwd: root, stdio: "inherit", env: environment });
   if (result.error) fail(`could not run pnpm: ${result.error.message}`);
   process.exit(result.status ?? 130);
 }
