@@ -20,7 +20,11 @@ export interface PipelineBench {
 
 export async function startPipelineBench(
   scripts: Readonly<Record<string, string>>,
-  options: { readonly spec?: Readonly<Record<string, unknown>>; readonly config?: object } = {},
+  options: {
+    readonly spec?: Readonly<Record<string, unknown>>;
+    readonly config?: object;
+    readonly env?: Readonly<Record<string, string>>;
+  } = {},
 ): Promise<PipelineBench> {
   const repositories = Object.fromEntries(
     Object.entries(scripts).map(([name, script]) => {
@@ -32,7 +36,8 @@ export async function startPipelineBench(
   const specs = Object.entries(repositories).map(
     ([name, { url }]) => [name, { repository: url, ...options.spec }] as const,
   );
-  const danube = await startDanubeUp({ blueprintUrl: createBlueprint(Object.fromEntries(specs), options.config).url });
+  const blueprintUrl = createBlueprint(Object.fromEntries(specs), options.config).url;
+  const danube = await startDanubeUp({ blueprintUrl, ...(options.env === undefined ? {} : { env: options.env }) });
   const seen = new Set<string>();
   return {
     danube,

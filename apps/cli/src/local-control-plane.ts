@@ -8,6 +8,8 @@ export interface LocalControlPlaneOptions {
   readonly dataDirectory: string;
   /** How many Coordinators are kept ready. */
   readonly preparedSandboxes: number;
+  /** 0 for a data directory that lives as long as one command. */
+  readonly ballastBytes?: number;
   readonly installation: Installation;
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly logger: Logger;
@@ -24,7 +26,7 @@ export interface LocalControlPlane {
 
 /** Opens the data directory and is ready to run jobs when it resolves. */
 export async function startLocalControlPlane(options: LocalControlPlaneOptions): Promise<LocalControlPlane> {
-  const { dataDirectory, installation, environment, logger, metrics, preparedSandboxes } = options;
+  const { dataDirectory, installation, environment, logger, metrics, preparedSandboxes, ballastBytes } = options;
   const driver = await composeDriver({
     config: {
       runtime: { type: "local", preparedSandboxes },
@@ -37,7 +39,7 @@ export async function startLocalControlPlane(options: LocalControlPlaneOptions):
     environment,
   });
   const controlPlane = await createApp({
-    config: { ...controlPlaneDefaults, dataDirectory, allowLocalRepositories: true, environment },
+    config: { ...controlPlaneDefaults, dataDirectory, allowLocalRepositories: true, environment, ballastBytes },
     driver,
     logger,
     metrics,

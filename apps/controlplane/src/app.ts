@@ -73,7 +73,13 @@ export interface ControlPlane {
 export async function createApp(dependencies: ControlPlaneDependencies): Promise<ControlPlane> {
   const { config, driver, logger, metrics, clock = systemClock } = dependencies;
   const paths = dataPaths(config.dataDirectory);
-  const writer = await openWriter({ dataDirectory: config.dataDirectory, logger, clock, metrics });
+  const writer = await openWriter({
+    dataDirectory: config.dataDirectory,
+    logger,
+    clock,
+    metrics,
+    ballastBytes: config.ballastBytes,
+  });
   try {
     const cipher = await openCipher(paths.encryptionKey, (work) => writer.read(work));
     const localToken = (await ensureKeyFile(paths.localToken)).toString("base64url");

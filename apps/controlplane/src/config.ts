@@ -18,6 +18,8 @@ export interface ControlPlaneConfig {
   /** The largest artifact. */
   readonly maxArtifactBytes: number;
   readonly reconcileIntervalMs: number;
+  /** Space kept for the day the disk is full. Absent: the database's default. */
+  readonly ballastBytes?: number;
   readonly timings?: Partial<JobTimings>;
   /** The process' environment, of which Git gets what it needs to reach the network. */
   readonly environment: Readonly<Record<string, string | undefined>>;

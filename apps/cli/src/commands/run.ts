@@ -37,11 +37,12 @@ export async function run(file: string, options: RunOptions, surroundings: RunSu
   const workspace = inside ? directory : dirname(path);
   const secrets = readSecrets(options.secretFile, directory);
   const dataDirectory = mkdtempSync(join(tmpdir(), "danube-run-"));
-  const logger = createLogger({ level: "warn", format: "text", name: "danube" });
+  const logger = createLogger({ level: "error", format: "text", name: "danube" });
   try {
     const local = await startLocalControlPlane({
       dataDirectory,
       preparedSandboxes: 0,
+      ballastBytes: 0,
       installation: findInstallation(),
       environment,
       logger,
