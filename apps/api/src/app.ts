@@ -108,6 +108,8 @@ export function createApp(dependencies: ApiDependencies): Api {
   router.get("/*", guard(accessOf("get", "/*")), (c, next) => webFiles.respond(c) ?? next());
 
   const server = createAdaptorServer({ fetch: router.fetch }) as Server;
+  // Longer than proxies keep a connection for the next request: else they send one just as it is being closed.
+  server.keepAliveTimeout = 75_000;
   return {
     router,
     async start({ host, port }) {

@@ -1,10 +1,22 @@
 // The one way to make a route: its access comes from the table, and stands before anything else of it.
 import { createRoute, OpenAPIHono, type RouteConfig } from "@hono/zod-openapi";
 import { DanubeError, Problem, toPointer } from "@danube/protocol";
+import type { MiddlewareHandler } from "hono";
+import { bodyLimit } from "hono/body-limit";
 import { type ZodType, z } from "zod";
 import { accessOf } from "../auth/access-table.ts";
 import type { ApiEnv } from "./api-env.ts";
 import type { Guard } from "./guard.ts";
+
+/** The most that a request's JSON may have; a secret is the largest thing that is sent. Webhooks have a limit of their own. */
+const mostBodyBytes = 1_048_576;
+const limitBody = bodyLimit({
+  maxSize: mostBodyBytes,
+  onError: () => {
+    throw new DanubeError("payload_too_large", `The body has more than ${mostBodyBytes} bytes.`);
+  },
+});
+const noLimit: MiddlewareHandler<ApiEnv> = (_c, next) => next();
 
 export type ApiRouter = OpenAPIHono<ApiEnv>;
 
@@ -33,7 +45,7 @@ export function guarded<const R extends RouteConfig>(guard: Guard, route: R) {
   const security: Record<string, string[]>[] = open ? [] : [{ token: [] }, { session: [] }];
   return createRoute({
     ...route,
-    middleware: [guard(access)] as const,
+    middleware: [guard(access), access === "signed" ? noLimit : limitBody] as const,
     security,
     responses: { ...route.responses, "4XX": problemResponse, "5XX": problemResponse },
   });

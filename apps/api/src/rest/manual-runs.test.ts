@@ -145,6 +145,16 @@ describe("trigger", () => {
     expect(await response.json()).toMatchObject({ code: "invalid_request", errors: [{ pointer }] });
   });
 
+  test("a body that is too large is refused, whether its length is told or not", async () => {
+    const large = `{"branch":"${"x".repeat(1_100_000)}"}`;
+    const path = "/api/v1/pipelines/app/trigger";
+    // On connections of their own: the server may close one on which it did not take everything.
+    const headers = { "content-type": "application/json", connection: "close" };
+    expect((await server.fetch(path, { method: "POST", headers, body: large })).status).toBe(413);
+    const streamed = { method: "POST", headers, body: new Blob([large]).stream(), duplex: "half" } as const;
+    expect((await server.fetch(path, streamed)).status).toBe(413);
+  });
+
   test("what is no JSON, no commit, no key or no pipeline is refused", async () => {
     const path = "/api/v1/pipelines/app/trigger";
     const raw = (body: string, type: string) =>

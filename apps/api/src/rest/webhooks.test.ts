@@ -158,10 +158,13 @@ describe("GitHub", () => {
   test("more than 25 MiB: 413, whether the length is told or not, and the server lives on", async () => {
     const before = stored();
     const size = 25 * 1024 * 1024 + 1;
-    expect((await postGithub(new Uint8Array(size))).status).toBe(413);
+    // On a connection of its own: the server may close one on which it did not take everything.
+    const whole = await postGithub(new Uint8Array(size), "push", { connection: "close" });
+    expect(whole.status).toBe(413);
     const status = await new Promise<number>((resolve, reject) => {
       const sent = request(`${server.url}/webhooks/github`, {
         method: "POST",
+        agent: false,
         headers: { "x-github-event": "push", "x-hub-signature-256": sign("") },
       });
       sent.on("response", (response) => {

@@ -1,5 +1,5 @@
 // What the two forges' readers have in common: the shape of their answer, and how other people's data is taken in.
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { CommitSha, type Forge, type TriggerEvent } from "@danube/protocol";
 import { z } from "zod";
 
@@ -95,5 +95,5 @@ export function distinctUrls(urls: readonly (string | undefined)[]): string[] {
  * same repository. Hashed, because the parts are other people's data of any length and content.
  */
 export function deduplicationKey(forge: Forge, kind: string, parts: readonly (string | number)[]): string {
-  return `${forge}:${kind}:${createHash("sha256").update(JSON.stringify(parts)).digest("hex")}`;
+  return `${forge}:${kind}:${hash("sha256", JSON.stringify(parts))}`;
 }

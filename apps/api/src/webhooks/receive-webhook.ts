@@ -1,6 +1,6 @@
 // How a delivery is received, whichever forge sent it: nothing is stored before it has proved who sent it, and nothing is
 // answered before it is stored.
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { newId, type Logger, type Metrics } from "@danube/kit";
 import { type Commands, DanubeError, type Forge, isDanubeError, type WebhookResponseBody } from "@danube/protocol";
@@ -49,7 +49,7 @@ export async function receiveWebhook(
     const body = await readBody(incoming, mostBytes);
     if (!forge.isAuthentic(headers, body)) throw notAuthentic(forge.forge);
     const reading = forge.read(headers, body);
-    const bodySha256 = createHash("sha256").update(body).digest("hex");
+    const bodySha256 = hash("sha256", body);
     const event = forge.eventName(headers);
     const { duplicate, triggerId } = await commands.recordDelivery({
       delivery: {
