@@ -5,7 +5,7 @@ import { isTransient, statusOf } from "./api-errors.ts";
 export interface ApiCallsOptions {
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly metrics?: Pick<Metrics, "k8sApiCallsTotal" | "k8sApiCallDurationSeconds">;
+  readonly metrics?: Pick<Metrics, "k8sApiCallsTotal" | "k8sApiCallDurationSeconds"> | undefined;
   /** Calls a second that are let through on average, and at once after a pause. */
   readonly perSecond: number;
   readonly burst: number;

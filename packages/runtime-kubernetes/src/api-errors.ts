@@ -24,12 +24,17 @@ export function messageOf(error: unknown): string {
   return error instanceof Error ? (error.cause instanceof Error ? error.cause.message : error.message) : String(error);
 }
 
+/** Whether the namespace's ResourceQuota said no: there may be room later. */
+export function isQuotaRefusal(error: unknown): boolean {
+  return statusOf(error) === 403 && /exceeded quota/i.test(messageOf(error));
+}
+
 /** A refusal to create a sandbox as our error: quota and admission are somebody's decision, the rest is trouble. */
 export function toSandboxError(error: unknown, jobId: string): DanubeError {
   const options = { ids: { jobId }, cause: error };
   if (isTransient(error))
     return new DanubeError("unavailable", `Kubernetes does not answer: ${messageOf(error)}`, options);
-  if (statusOf(error) === 403 && /quota/i.test(messageOf(error))) {
+  if (isQuotaRefusal(error)) {
     return new DanubeError(
       "rate_limited",
       `The namespace's quota has no room for the job: ${messageOf(error)}`,

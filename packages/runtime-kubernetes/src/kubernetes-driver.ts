@@ -1,18 +1,20 @@
 // Jobs as Pods. The contract is in package runtime (driver.ts); what a Pod looks like is in pod-spec.ts, what its status
-// means in pod-view.ts.
+// means in pod-view.ts, and what is written in sandbox-writes.ts.
 //
-// A job costs four writes: Secret and Pod made, Pod and Secret deleted. The Pod comes last and goes first, so that a Secret
-// without a Pod is always an orphan. Exec launches, signals and probes; nothing else depends on its connection.
+// The Pod is made last and deleted first, so that a Secret without a Pod is always an orphan. Exec launches, signals and
+// probes; nothing else depends on its connection.
 import { CoreV1Api, Exec, type KubeConfig, type V1Pod } from "@kubernetes/client-node";
-import { type Cancel, type Clock, type Logger, type Metrics, systemClock } from "@danube/kit";
+import { type Cancel, type Clock, createLoop, delay, type Logger, type Metrics, systemClock } from "@danube/kit";
 import { DanubeError } from "@danube/protocol";
 import type { LauncherCommand, RuntimeDriver, SandboxObservation, SandboxSpec, StepProbe } from "@danube/runtime";
 import { createApiCalls } from "./api-calls.ts";
-import { messageOf, statusOf, toSandboxError } from "./api-errors.ts";
+import { isQuotaRefusal, isTransient, messageOf, toSandboxError } from "./api-errors.ts";
 import { execLauncher } from "./launcher-exec.ts";
+import { createPodProblems } from "./pod-problems.ts";
 import { buildPod, buildSecret, labels, objectName, ownedBy, type PodSettings, workerContainer } from "./pod-spec.ts";
-import { type PodView, viewPod } from "./pod-view.ts";
+import { areContainersOver, isContainerRunning, type PodView, viewPod } from "./pod-view.ts";
 import { createPodWatch } from "./pod-watch.ts";
+import { createSandboxWrites } from "./sandbox-writes.ts";
 
 export interface KubernetesDriverOptions {
   readonly config: KubeConfig;
@@ -20,36 +22,49 @@ export interface KubernetesDriverOptions {
   readonly logger: Logger;
   readonly metrics?: Metrics;
   readonly clock?: Clock;
-  /** How long an image may fail to be pulled, and a Pod find no node, before that ends the job. In milliseconds. */
+  /** How long an image may fail to be pulled, and a Pod find no node or no quota, before that ends the job. In milliseconds. */
   readonly imagePullGraceMs?: number;
   readonly unschedulableGraceMs?: number;
+  /** How often Secrets without a Pod are looked for. In milliseconds. */
+  readonly orphanIntervalMs?: number;
 }
+
+/** How long one exec may take. */
+const execTimeoutMs = 20_000;
+/** What a node has beyond the grace to report the end of a Pod, before its object is removed without it. */
+const nodeSlackMs = 15_000;
+/** What it has to remove the object once every container has ended; some take ten seconds. */
+const objectSlackMs = 500;
+/** A Secret younger than this may belong to a Pod that is being made. */
+const orphanAgeMs = 60_000;
 
 export function createKubernetesDriver(options: KubernetesDriverOptions): RuntimeDriver {
   const { config, pods: settings, metrics, clock = systemClock } = options;
-  const graces = {
-    image_pull: options.imagePullGraceMs ?? 30_000,
-    unschedulable: options.unschedulableGraceMs ?? 600_000,
-  };
-  const logger = options.logger.child({ runtime: "kubernetes" });
   const { namespace } = settings;
+  const logger = options.logger.child({ runtime: "kubernetes" });
   const core = config.makeApiClient(CoreV1Api);
   const exec = new Exec(config);
-  const calls = createApiCalls({
-    clock,
-    logger,
-    ...(metrics === undefined ? {} : { metrics }),
-    perSecond: 50,
-    burst: 100,
-  });
-  const listeners = new Set<(observation: SandboxObservation) => void>();
-  /** Sandboxes that we delete: their Pods' end is our doing and no news. */
-  const deleting = new Map<string, Set<() => void>>();
-  /** Since when a Pod has had the problem it has, and the timer for the moment when that is too long. */
-  const problems = new Map<string, { readonly kind: string; readonly sinceMs: number; readonly cancel: Cancel }>();
-  const last = new Map<string, string>();
+  const calls = createApiCalls({ clock, logger, metrics, perSecond: 50, burst: 100 });
   const stopping = new AbortController();
-
+  const writes = createSandboxWrites({ core, calls, namespace, signal: stopping.signal });
+  const listeners = new Set<(observation: SandboxObservation) => void>();
+  const last = new Map<string, SandboxObservation>();
+  /** Deletions under way: their Pods' end is our doing and no news. */
+  const deleting = new Map<string, Deletion>();
+  /** Creations under way, and Pods that were made but that the watch has not told of yet. */
+  const creating = new Map<string, Promise<void>>();
+  const unseen = new Map<string, V1Pod>();
+  const problems = createPodProblems({
+    clock,
+    gracesMs: {
+      image_pull: options.imagePullGraceMs ?? 30_000,
+      unschedulable: options.unschedulableGraceMs ?? 600_000,
+    },
+    onOver(jobId) {
+      const pod = find(jobId);
+      if (pod) observe(pod);
+    },
+  });
   const watch = createPodWatch({
     config,
     core,
@@ -58,93 +73,110 @@ export function createKubernetesDriver(options: KubernetesDriverOptions): Runtim
     labelSelector: ownedBy(settings.instance),
     clock,
     logger,
-    onChange: (pod) => observe(pod),
+    onChange: observe,
     onGone(pod) {
       const jobId = jobIdOf(pod);
-      forget(jobId);
+      problems.forget(jobId);
+      unseen.delete(jobId);
       metrics?.k8sPodsActive.set(watch.list().length);
-      const waiting = deleting.get(jobId);
-      if (waiting) for (const resolve of waiting) resolve();
+      const deletion = deleting.get(jobId);
+      if (deletion) deletion.gone();
       else emit({ jobId, phase: "ended", reason: "infra_lost", message: "The Pod was deleted by somebody else." });
     },
   });
+  const orphans = createLoop({
+    name: "remove orphaned Secrets",
+    intervalMs: options.orphanIntervalMs ?? 180_000,
+    run: removeOrphans,
+    clock,
+    logger,
+  });
+
+  function find(jobId: string): V1Pod | undefined {
+    return watch.get(objectName(jobId)) ?? unseen.get(jobId);
+  }
 
   function observe(pod: V1Pod): void {
     const jobId = jobIdOf(pod);
+    unseen.delete(jobId);
     metrics?.k8sPodsActive.set(watch.list().length);
-    if (deleting.has(jobId)) return;
-    emit(toObservation(jobId, viewPod(pod)));
+    const deletion = deleting.get(jobId);
+    if (!deletion) emit(toObservation(jobId, viewPod(pod)));
+    else if (areContainersOver(pod)) deletion.over();
   }
 
   function toObservation(jobId: string, view: PodView): SandboxObservation {
     const problem = view.state === "waiting" ? view.problem : undefined;
-    if (problems.has(jobId) && problems.get(jobId)?.kind !== problem) forget(jobId);
+    const isOver = problems.isOver(jobId, problem);
     if (view.state === "ready") return { jobId, phase: "ready" };
     if (view.state === "ended") return { jobId, phase: "ended", reason: view.reason, message: view.message };
-    if (problem === undefined) return { jobId, phase: "starting", message: view.message };
-    const sinceMs = problems.get(jobId)?.sinceMs ?? noteProblem(jobId, problem);
-    const isOver = view.hopeless === true || clock.monotonicMs() - sinceMs >= graces[problem];
-    if (!isOver) return { jobId, phase: "starting", message: view.message };
-    return { jobId, phase: "ended", reason: problem, message: view.message };
-  }
-
-  function noteProblem(jobId: string, kind: "image_pull" | "unschedulable"): number {
-    const sinceMs = clock.monotonicMs();
-    const cancel = clock.setTimeout(() => {
-      const pod = watch.get(objectName(jobId));
-      if (pod) observe(pod);
-    }, graces[kind] + 50);
-    problems.set(jobId, { kind, sinceMs, cancel });
-    return sinceMs;
-  }
-
-  function forget(jobId: string): void {
-    problems.get(jobId)?.cancel();
-    problems.delete(jobId);
+    if (problem !== undefined && (isOver || view.hopeless === true))
+      return { jobId, phase: "ended", reason: problem, message: view.message };
+    return { jobId, phase: "starting", message: view.message };
   }
 
   function emit(observation: SandboxObservation): void {
-    const text = JSON.stringify(observation);
-    if (last.get(observation.jobId) === text) return;
-    last.set(observation.jobId, text);
+    const before = last.get(observation.jobId);
+    if (JSON.stringify(before) === JSON.stringify(observation) || before?.phase === "ended") return;
+    last.set(observation.jobId, observation);
     for (const listener of listeners) listener(observation);
   }
 
-  /** Creates an object; one that is there already is the one we made before our answer was lost. */
-  async function ensure(operation: string, create: () => Promise<unknown>): Promise<void> {
+  async function create(spec: SandboxSpec): Promise<void> {
+    const { jobId } = spec;
+    const pod = buildPod(spec, settings);
     try {
-      await calls.untilAnswered(operation, create, stopping.signal);
+      await writes.createSecret(buildSecret(spec, settings));
+      const made = await writes.createPod(pod);
+      if (made && watch.get(objectName(jobId)) === undefined) unseen.set(jobId, made);
     } catch (error) {
-      if (statusOf(error) !== 409) throw error;
+      if (isQuotaRefusal(error)) waitForQuota(jobId, messageOf(error));
+      if (!isTransient(error) && !isQuotaRefusal(error)) {
+        await writes
+          .deleteSecret(jobId)
+          .catch((cause: unknown) => logger.warn("a Secret was left behind", { jobId, cause: messageOf(cause) }));
+      }
+      throw toSandboxError(error, jobId);
     }
   }
 
-  async function remove(operation: string, call: () => Promise<unknown>): Promise<void> {
-    try {
-      await calls.untilAnswered(operation, call, stopping.signal);
-    } catch (error) {
-      if (statusOf(error) !== 404) throw error;
-    }
+  /** No Pod tells of this: the caller asks again and again, and so the time passes. */
+  function waitForQuota(jobId: string, words: string): void {
+    const message = `The namespace's quota has no room for it: ${words}`;
+    if (problems.isOver(jobId, "unschedulable")) emit({ jobId, phase: "ended", reason: "unschedulable", message });
+    else emit({ jobId, phase: "starting", message });
   }
 
-  const removeSecret = (jobId: string) =>
-    remove("delete_secret", () => core.deleteNamespacedSecret({ namespace, name: objectName(jobId) }));
-  const removePod = (jobId: string, gracePeriodSeconds: number) =>
-    remove("delete_pod", () => core.deleteNamespacedPod({ namespace, name: objectName(jobId), gracePeriodSeconds }));
+  async function remove(jobId: string, graceMs: number, deletion: Progress): Promise<void> {
+    await creating.get(jobId)?.catch(() => undefined); // what became of it is its caller's to know; we look for ourselves
+    const existing = find(jobId);
+    // With 0 the object would vanish at once, and the containers some time later: only where they have ended.
+    const graceSeconds = Math.min(Math.max(1, Math.ceil(graceMs / 1_000)), 30);
+    const found = await writes.deletePod(jobId, existing && areContainersOver(existing) ? 0 : graceSeconds);
+    if (!found) unseen.delete(jobId);
+    if (find(jobId)) {
+      const over = deletion.over.then(() => delay(clock, objectSlackMs));
+      const ended = await settlesWithin(clock, Promise.race([deletion.gone, over]), graceSeconds * 1_000 + nodeSlackMs);
+      if (!ended) logger.warn("the node does not report the end of a Pod; its object is removed without", { jobId });
+      if (find(jobId)) await writes.deletePod(jobId, 0);
+      if (find(jobId)) await deletion.gone;
+    }
+    await writes.deleteSecret(jobId);
+    if (existing) emit({ jobId, phase: "ended", message: "The sandbox was deleted." });
+    last.delete(jobId);
+    problems.forget(jobId);
+  }
 
   /** Secrets whose Pod was never made, or outlived by them: what a crash between two writes leaves. */
   async function removeOrphans(): Promise<void> {
     const labelSelector = ownedBy(settings.instance);
-    const secrets = await calls.untilAnswered(
-      "list_secrets",
-      () => core.listNamespacedSecret({ namespace, labelSelector }),
-      stopping.signal,
-    );
+    const secrets = await calls.once("list_secrets", () => core.listNamespacedSecret({ namespace, labelSelector }));
     for (const secret of secrets.items) {
       const jobId = secret.metadata?.labels?.[labels.jobId];
       const ageMs = clock.now().getTime() - (secret.metadata?.creationTimestamp?.getTime() ?? 0);
-      if (jobId !== undefined && watch.get(objectName(jobId)) === undefined && ageMs > 60_000)
-        await removeSecret(jobId);
+      if (jobId === undefined || ageMs < orphanAgeMs || find(jobId) || creating.has(jobId)) continue;
+      logger.info("removing a Secret without a Pod", { jobId });
+      await writes.deleteSecret(jobId);
     }
   }
 
@@ -153,70 +185,58 @@ export function createKubernetesDriver(options: KubernetesDriverOptions): Runtim
     isolation: "pod",
     async start() {
       await watch.start();
-      void removeOrphans().catch((error: unknown) => logger.warn("orphaned Secrets were not removed", { error }));
+      orphans.start();
     },
     async stop() {
       stopping.abort();
-      for (const jobId of problems.keys()) forget(jobId);
-      await watch.stop();
+      problems.clear();
+      await Promise.all([watch.stop(), orphans.stop()]);
     },
     async createSandbox(spec: SandboxSpec) {
+      const { jobId } = spec;
       if (spec.workspaceDirectory !== undefined)
         throw new DanubeError(
           "invalid_request",
           "A directory of the author's machine cannot be a Pod's workspace; use the local runtime.",
         );
-      const pod = buildPod(spec, settings);
-      try {
-        await ensure("create_secret", () =>
-          core.createNamespacedSecret({ namespace, body: buildSecret(spec, settings) }),
-        );
-        await ensure("create_pod", () => core.createNamespacedPod({ namespace, body: pod }));
-      } catch (error) {
-        await removeSecret(spec.jobId).catch((cause: unknown) =>
-          logger.warn("a Secret was left behind", { jobId: spec.jobId, cause: messageOf(cause) }),
-        );
-        throw toSandboxError(error, spec.jobId);
-      }
+      if (find(jobId)) return;
+      const made = creating.get(jobId) ?? create(spec).finally(() => creating.delete(jobId));
+      creating.set(jobId, made);
+      await made;
     },
     onObservation(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
     async listSandboxes() {
-      return watch.list().map((pod) => toObservation(jobIdOf(pod), viewPod(pod)));
+      const pods = new Map([...unseen.values(), ...watch.list()].map((pod) => [jobIdOf(pod), pod]));
+      return [...pods].map(([jobId, pod]) => toObservation(jobId, viewPod(pod)));
     },
     async exec(jobId: string, worker: string | undefined, command: LauncherCommand): Promise<StepProbe> {
-      const name = objectName(jobId);
-      const pod = watch.get(name);
-      if (pod === undefined || viewPod(pod).state === "ended")
+      const pod = find(jobId);
+      const container = workerContainer(worker);
+      // What has begun can still be asked about when the Coordinator is gone; nothing more begins.
+      const over = pod === undefined || (command.verb === "launch" && viewPod(pod).state === "ended");
+      if (over || deleting.has(jobId) || !isContainerRunning(pod, container))
         throw new DanubeError("sandbox_missing", "The job's Pod is gone.", { ids: { jobId } });
-      return calls.once(`exec_${command.verb}`, () =>
-        execLauncher(command, { exec, namespace, pod: name, container: workerContainer(worker), timeoutMs: 20_000 }),
+      return await calls.once(`exec_${command.verb}`, () =>
+        execLauncher(command, { exec, namespace, pod: objectName(jobId), container, timeoutMs: execTimeoutMs }),
       );
     },
     async deleteSandbox(jobId, { graceMs }) {
-      const waiting = deleting.get(jobId) ?? new Set();
-      deleting.set(jobId, waiting);
-      try {
-        const graceSeconds = Math.min(Math.ceil(graceMs / 1_000), 30);
-        if (watch.get(objectName(jobId)) !== undefined) {
-          const gone = new Promise<void>((resolve) => waiting.add(resolve));
-          await removePod(jobId, graceSeconds);
-          if (!(await settlesWithin(clock, gone, (graceSeconds + 15) * 1_000))) {
-            // Its node does not answer: the object goes now, the containers when the node is back.
-            await removePod(jobId, 0);
-            await gone;
-          }
-        } else {
-          await removePod(jobId, graceSeconds);
-        }
-        await removeSecret(jobId);
-      } finally {
+      const underWay = deleting.get(jobId);
+      if (underWay) return await underWay.done;
+      const over = Promise.withResolvers<void>();
+      const gone = Promise.withResolvers<void>();
+      const onStop = () => gone.reject(new DanubeError("draining", "The driver stops.", { ids: { jobId } }));
+      gone.promise.catch(() => undefined); // nobody may be waiting for it
+      stopping.signal.addEventListener("abort", onStop, { once: true });
+      const done = remove(jobId, graceMs, { over: over.promise, gone: gone.promise }).finally(() => {
+        stopping.signal.removeEventListener("abort", onStop);
         deleting.delete(jobId);
-        last.delete(jobId);
-        forget(jobId);
-      }
+      });
+      deleting.set(jobId, { done, over: over.resolve, gone: gone.resolve });
+      await done;
     },
     async check() {
       try {
@@ -231,16 +251,31 @@ export function createKubernetesDriver(options: KubernetesDriverOptions): Runtim
   };
 }
 
+/** How far a deletion has come: all containers have ended; the Pod's object is gone. */
+interface Progress {
+  readonly over: Promise<void>;
+  readonly gone: Promise<void>;
+}
+
+interface Deletion {
+  readonly done: Promise<void>;
+  readonly over: () => void;
+  readonly gone: () => void;
+}
+
 function jobIdOf(pod: V1Pod): string {
   return pod.metadata?.labels?.[labels.jobId] ?? "";
 }
 
+/** Whether `promise` resolves within `ms`. Rejects when it does. */
 async function settlesWithin(clock: Clock, promise: Promise<void>, ms: number): Promise<boolean> {
   let cancel: Cancel = () => undefined;
   const tooLate = new Promise<boolean>((resolve) => {
     cancel = clock.setTimeout(() => resolve(false), ms);
   });
-  const settled = await Promise.race([promise.then(() => true), tooLate]);
-  cancel();
-  return settled;
+  try {
+    return await Promise.race([promise.then(() => true), tooLate]);
+  } finally {
+    cancel();
+  }
 }

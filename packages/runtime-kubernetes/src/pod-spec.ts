@@ -197,18 +197,20 @@ function coordinatorContainer(settings: PodSettings): V1Container {
   };
 }
 
+// A worker idles as process 1: commands come by exec, and orphans of theirs are reaped here. At its end, whatever still runs
+// is asked to end too, and has the Pod's grace for it; when process 1 ends, the kernel kills the rest.
+const workerScript = [
+  `${podPaths.busybox} mkdir -p ${podPaths.home}/tmp`,
+  `trap 'kill -TERM -1; while set -- /proc/[0-9]*; [ $# -gt 1 ]; do ${podPaths.busybox} sleep 0.05; done; exit 0' TERM`,
+  `while :; do ${podPaths.busybox} sleep 86400 & wait $!; done`,
+].join("\n");
+
 function workerContainerOf(name: string, worker: WorkerSpec, spec: SandboxSpec, settings: PodSettings): V1Container {
   return {
     name,
     image: worker.image,
     imagePullPolicy: settings.imagePullPolicy,
-    // Idles as process 1: commands come by exec, and orphans of theirs are reaped here.
-    command: [
-      podPaths.busybox,
-      "sh",
-      "-c",
-      "/danube/bin/busybox mkdir -p /danube/home/tmp; trap 'exit 0' TERM; while :; do /danube/bin/busybox sleep 86400 & wait $!; done",
-    ],
+    command: [podPaths.busybox, "sh", "-c", workerScript],
     workingDir: podPaths.workspace,
     env: [
       { name: "CI", value: "true" },
@@ -216,7 +218,7 @@ function workerContainerOf(name: string, worker: WorkerSpec, spec: SandboxSpec, 
       { name: "DANUBE_JOB_ID", value: spec.jobId },
       { name: "DANUBE_WORKSPACE", value: podPaths.workspace },
       { name: "HOME", value: podPaths.home },
-      { name: "TMPDIR", value: "/danube/home/tmp" },
+      { name: "TMPDIR", value: `${podPaths.home}/tmp` },
     ],
     securityContext: securityContextOf(worker.run_as, settings),
     resources: worker.resources ?? { requests: { cpu: "100m", memory: "128Mi" } },

@@ -28,6 +28,18 @@ export function viewPod(pod: V1Pod): PodView {
   return viewEnd(pod) ?? viewWaiting(pod) ?? { state: "ready" };
 }
 
+/** Whether commands can be sent to this container. */
+export function isContainerRunning(pod: V1Pod, name: string): boolean {
+  const status = pod.status?.containerStatuses?.find((container) => container.name === name);
+  return status?.state?.running !== undefined;
+}
+
+/** Whether its node has told that every container has ended. */
+export function areContainersOver(pod: V1Pod): boolean {
+  const statuses = pod.status?.containerStatuses ?? [];
+  return statuses.length > 0 && statuses.every(({ state }) => state?.terminated !== undefined);
+}
+
 function viewEnd(pod: V1Pod): PodView | undefined {
   const { status, metadata } = pod;
   const containers = [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])];

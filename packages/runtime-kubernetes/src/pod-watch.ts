@@ -31,7 +31,9 @@ export function createPodWatch(options: PodWatchOptions): PodWatch {
     calls.once("list_pods", () => core.listNamespacedPod({ namespace, labelSelector }));
   const watch = new ListWatch<V1Pod>(
     `/api/v1/namespaces/${namespace}/pods`,
-    new BookmarkedWatch(config),
+    new BookmarkedWatch(config, () => {
+      pauseMs = 0;
+    }),
     list,
     false,
     labelSelector,
@@ -53,10 +55,7 @@ export function createPodWatch(options: PodWatchOptions): PodWatch {
   async function begin(): Promise<void> {
     if (stopped) return;
     await watch.start();
-    if (watch.latestResourceVersion() !== "") {
-      pauseMs = 0;
-      listed();
-    }
+    if (watch.latestResourceVersion() !== "") listed();
   }
 
   return {
@@ -75,7 +74,18 @@ export function createPodWatch(options: PodWatchOptions): PodWatch {
 }
 
 class BookmarkedWatch extends Watch {
+  readonly #onEvent: () => void;
+
+  constructor(config: KubeConfig, onEvent: () => void) {
+    super(config);
+    this.#onEvent = onEvent;
+  }
+
   override watch(...[path, query, callback, done]: Parameters<Watch["watch"]>): Promise<AbortController> {
-    return super.watch(path, { ...query, allowWatchBookmarks: true }, callback, done);
+    const onEvent: typeof callback = (phase, object, event) => {
+      this.#onEvent();
+      callback(phase, object, event);
+    };
+    return super.watch(path, { ...query, allowWatchBookmarks: true }, onEvent, done);
   }
 }

@@ -1,6 +1,6 @@
 // What a command meets in a sandbox: the part of the drivers' contract that needs real processes.
 import { stepFileNames } from "@danube/protocol";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { RuntimeDriver, StepProbe } from "../driver.ts";
 import {
   type DriverHarness,
@@ -19,11 +19,19 @@ interface Ran {
 }
 
 /** Declares the suite; part of `describeDriverContract`. */
-export function describeCommandContract(makeHarness: () => Promise<DriverHarness>): void {
+export function describeCommandContract(makeHarness: () => Promise<DriverHarness>, sharesSandbox = false): void {
+  describe("commands in a sandbox", () => {
+    describeCommands(makeHarness, sharesSandbox);
+  });
+}
+
+function describeCommands(makeHarness: () => Promise<DriverHarness>, sharesSandbox: boolean): void {
   let harness: DriverHarness;
   let driver: RuntimeDriver;
   let jobId: string;
-  beforeEach(async () => {
+  const before = sharesSandbox ? beforeAll : beforeEach;
+  const after = sharesSandbox ? afterAll : afterEach;
+  before(async () => {
     harness = await makeHarness();
     driver = harness.driver;
     const observations = recordObservations(driver);
@@ -33,7 +41,7 @@ export function describeCommandContract(makeHarness: () => Promise<DriverHarness
     await driver.createSandbox(spec);
     await observations.waitFor(jobId, "ready");
   });
-  afterEach(async () => {
+  after(async () => {
     await harness.close();
   });
 
