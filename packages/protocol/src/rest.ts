@@ -20,8 +20,12 @@ export const TriggerRequestBody = z.object({
   commitSha: z.string().optional(),
   params: z.record(z.string(), ParameterValue).default({}),
 });
-/** The trigger is durable; its jobs follow. With `wait`, the answer names them. */
-export const TriggerResponseBody = z.object({ triggerId: z.string(), jobs: z.array(Job) });
+/** The trigger is durable. If it was decided by the time of the answer, `jobs` are all there will be and `outcome` says why. */
+export const TriggerResponseBody = z.object({
+  triggerId: z.string(),
+  jobs: z.array(Job),
+  outcome: z.string().optional(),
+});
 export const ArtifactList = z.object({ items: z.array(Artifact) });
 export const SecretList = z.object({ items: z.array(SecretSummary) });
 export const SecretSetRequestBody = z.object({

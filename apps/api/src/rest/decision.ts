@@ -1,7 +1,16 @@
 // A trigger that somebody asks for by hand, and the short wait for what the scheduler makes of it.
 import { isDeepStrictEqual } from "node:util";
 import { type Clock, newId } from "@danube/kit";
-import { type Commands, DanubeError, type Job, type Queries, TriggerEvent, type Trigger } from "@danube/protocol";
+import {
+  type Commands,
+  DanubeError,
+  type Job,
+  type Queries,
+  TriggerEvent,
+  type Trigger,
+  type TriggerResponseBody,
+} from "@danube/protocol";
+import type { z } from "zod";
 import { deduplicationKey } from "../webhooks/reading.ts";
 import type { ChangeFeed } from "../streams/change-feed.ts";
 
@@ -14,7 +23,7 @@ export interface ManualTriggers {
     readonly event: TriggerEvent;
     readonly actor: { readonly subject: string; readonly address?: string };
     readonly idempotencyKey: string | undefined;
-  }): Promise<{ triggerId: string; jobs: Job[] }>;
+  }): Promise<z.infer<typeof TriggerResponseBody>>;
 }
 
 export interface ManualTriggersOptions {
@@ -53,7 +62,8 @@ export function createManualTriggers(options: ManualTriggersOptions): ManualTrig
           waitMs,
           lookUp: async () => (await queries.getTrigger({ triggerId })).trigger,
         });
-        return { triggerId, jobs: await jobsOf(triggerId, event.pipelineName) };
+        const { trigger } = await queries.getTrigger({ triggerId });
+        return { triggerId, jobs: await jobsOf(triggerId, event.pipelineName), outcome: trigger?.outcome };
       } finally {
         decided.stop();
       }

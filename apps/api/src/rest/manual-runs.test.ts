@@ -11,12 +11,13 @@ beforeAll(async () => {
       {
         name: "app",
         params: {
-          level: { type: "enum", values: ["low", "high"] },
-          count: { type: "number", min: 1, max: 3 },
-          dry: { type: "boolean" },
-          note: { type: "string" },
+          level: { type: "enum", values: ["low", "high"], default: "low" },
+          count: { type: "number", min: 1, max: 3, default: 1 },
+          dry: { type: "boolean", default: false },
+          note: { type: "string", pattern: "[a-z]*", default: "" },
         },
       },
+      { name: "strict", params: { target: { type: "string" } } },
       { name: "undecided" },
     ],
     limits: { decisionWaitMs: 5_000 },
@@ -68,14 +69,15 @@ const trigger = (body: unknown, headers?: Record<string, string>) =>
   post("/api/v1/pipelines/app/trigger", body, headers);
 const eventOf = async (triggerId: string): Promise<TriggerEvent | undefined> =>
   (await server.dependencies.queries.getTrigger({ triggerId })).trigger?.event;
-type Started = { triggerId: string; jobs: Job[] };
+type Started = { triggerId: string; jobs: Job[]; outcome?: string };
 
 describe("trigger", () => {
   test("is durable, waits for the decision and names the job", async () => {
     const response = await trigger({ branch: "dev", commitSha: "b".repeat(40), params: { level: "high", count: 2 } });
     expect(response.status).toBe(202);
-    const { triggerId, jobs } = (await response.json()) as Started;
+    const { triggerId, jobs, outcome } = (await response.json()) as Started;
     expect(jobs).toMatchObject([{ pipelineName: "app", trigger: { type: "manual", triggerId, branch: "dev" } }]);
+    expect(outcome).toBe("One job.");
     expect(await eventOf(triggerId)).toEqual({
       type: "manual",
       forge: "danube",
@@ -132,7 +134,9 @@ describe("trigger", () => {
     [{ params: { unknown: 1 } }, "/params/unknown"],
     [{ params: { level: "middle" } }, "/params/level"],
     [{ params: { count: 4 } }, "/params/count"],
-    [{ params: { count: "2" } }, "/params/count"],
+    [{ params: { count: "4" } }, "/params/count"],
+    [{ params: { count: "two" } }, "/params/count"],
+    [{ params: { note: "UPPER" } }, "/params/note"],
     [{ params: { dry: "yes" } }, "/params/dry"],
     [{ params: { note: 5 } }, "/params/note"],
     [{ params: { __proto__: 1, constructor: "x" } }, "/params/constructor"],
@@ -143,6 +147,17 @@ describe("trigger", () => {
     expect(response.status).toBe(400);
     expect(response.headers.get("content-type")).toBe("application/problem+json");
     expect(await response.json()).toMatchObject({ code: "invalid_request", errors: [{ pointer }] });
+  });
+
+  test("text that spells a number or a boolean is taken for it", async () => {
+    expect((await trigger({ params: { count: "2", dry: "true" } })).status).toBe(202);
+  });
+
+  test("a parameter without a default must be given", async () => {
+    const response = await post("/api/v1/pipelines/strict/trigger", { params: {} });
+    expect(response.status).toBe(400);
+    expect(await response.json()).toMatchObject({ errors: [{ pointer: "/params" }] });
+    expect((await post("/api/v1/pipelines/strict/trigger", { params: { target: "x" } })).status).toBe(202);
   });
 
   test("a body that is too large is refused, whether its length is told or not", async () => {

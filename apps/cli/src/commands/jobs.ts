@@ -100,17 +100,18 @@ export async function resolveJobId(context: Pick<CommandContext, "api">, selecto
 
 async function reportTriggered(
   context: CommandContext,
-  answer: { triggerId: string; jobs: Job[] },
+  answer: { triggerId: string; jobs: Job[]; outcome?: string },
   follow: boolean,
 ): Promise<ExitCode> {
   const [job] = answer.jobs;
-  if (!follow || job === undefined) {
-    if (context.json) context.output.json(answer);
-    else if (job === undefined) context.output.note("The trigger is stored; no job came of it yet.");
-    else context.output.data(`${job.id}\n`);
-    return exitCodes.ok;
-  }
-  return followJob(context, job.id);
+  if (job !== undefined && follow) return followJob(context, job.id);
+  if (context.json) context.output.json(answer);
+  else if (job !== undefined) context.output.data(`${job.id}\n`);
+  if (job !== undefined) return exitCodes.ok;
+  if (answer.outcome !== undefined) throw new CliError(`No job was started. ${answer.outcome}`, exitCodes.jobFailed);
+  if (follow) throw new CliError("The trigger is stored, but no job came of it in time.", exitCodes.timedOut);
+  context.output.note("The trigger is stored; no job came of it yet.");
+  return exitCodes.ok;
 }
 
 function toRow(job: Job): string[] {
