@@ -1,6 +1,6 @@
 // The command line: names, options and help. What a command does is loaded when it is called, so that `danube --help` and
 // `danube run` stay quick.
-import { Command, CommanderError, Option } from "commander";
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { toCliError } from "./cli-error.ts";
 import type { CommandContext } from "./commands/command-context.ts";
 import { type ExitCode, exitCodes } from "./exit-codes.ts";
@@ -75,7 +75,7 @@ export async function runProgram(argv: readonly string[], process: Process): Pro
     .command("run")
     .description("run a pipeline file here and now, without a server")
     .argument("[file]", "the pipeline file", "danubefile.ts")
-    .option("--param <name=value...>", "a parameter of the pipeline", collectPairs, {})
+    .option("--param <name=value>", "a parameter of the pipeline; may be repeated", collectPairs, {})
     .option("--secret-file <file>", "secrets as NAME=value lines")
     .option("--branch <branch>", "what ctx.branch says (default: the checked out branch)")
     .action(
@@ -164,7 +164,7 @@ export async function runProgram(argv: readonly string[], process: Process): Pro
     .argument("<pipeline>")
     .option("--branch <branch>", "the branch (default: the repository's)")
     .option("--commit <sha>", "the exact commit")
-    .option("--param <name=value...>", "a parameter", collectPairs, {})
+    .option("--param <name=value>", "a parameter; may be repeated", collectPairs, {})
     .option("-f, --follow", "follow the job; exits 1 if it fails")
     .action(
       action(
@@ -209,6 +209,7 @@ export async function runProgram(argv: readonly string[], process: Process): Pro
     );
   secret
     .command("delete")
+    .description("delete a secret")
     .argument("<name>")
     .option(...pipelineOption)
     .action(
@@ -254,13 +255,13 @@ export async function runProgram(argv: readonly string[], process: Process): Pro
 
 function collectPairs(pair: string, before: Record<string, string>): Record<string, string> {
   const equals = pair.indexOf("=");
-  if (equals < 1) throw new CommanderError(exitCodes.usage, "danube.param", `"${pair}" is not NAME=value`);
+  if (equals < 1) throw new InvalidArgumentError("Write it as NAME=value.");
   return { ...before, [pair.slice(0, equals)]: pair.slice(equals + 1) };
 }
 
 function parseCount(text: string): number {
   const count = Number(text);
   if (!Number.isInteger(count) || count < 1 || count > 500)
-    throw new CommanderError(exitCodes.usage, "danube.limit", `"${text}" is not a number from 1 to 500`);
+    throw new InvalidArgumentError("Write a number from 1 to 500.");
   return count;
 }

@@ -1,7 +1,7 @@
 // `danube run`: a pipeline file here and now. The same control plane, Coordinator and launcher as everywhere, with a data
 // directory that lives as long as the command; nothing but the workspace is left behind.
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join, relative, resolve } from "node:path";
 import { parseEnv } from "node:util";
@@ -31,7 +31,7 @@ export interface RunSurroundings {
 export async function run(file: string, options: RunOptions, surroundings: RunSurroundings): Promise<ExitCode> {
   const { output, environment, directory, signal } = surroundings;
   const path = resolve(directory, file);
-  if (!existsSync(path))
+  if (!statSync(path, { throwIfNoEntry: false })?.isFile())
     throw new CliError(`There is no pipeline file at ${path}; name one, or write danubefile.ts.`, exitCodes.usage);
   const inside = !relative(directory, path).startsWith("..");
   const workspace = inside ? directory : dirname(path);

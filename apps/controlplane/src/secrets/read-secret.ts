@@ -29,7 +29,7 @@ export async function readSecret(
   const { pipelineName } = runner.job;
   throw new DanubeError(
     "not_found",
-    `There is no secret "${name}" for pipeline "${pipelineName}": "danube secret set ${name} --pipeline ${pipelineName}" makes one, for jobs that begin after it.`,
+    `There is no secret "${name}" for pipeline "${pipelineName}": "danube secret set ${name} --pipeline ${pipelineName}" makes one, for jobs that begin after it; "danube run" takes it from its --secret-file.`,
     { ids },
   );
 }
