@@ -32,7 +32,8 @@ export function guardProcess(options: {
   }
   const onError = (prefix: string) => (error: unknown) => {
     if (error instanceof ProcessExitRefused) return;
-    if (error instanceof Error && error.stack) note(error.stack);
+    const stack = locator.stackOf(error);
+    if (stack !== undefined) note(stack);
     resolve(`${prefix}${describe(error)}`);
   };
   const onException = onError("");

@@ -7,6 +7,11 @@ export interface SourceLocator {
   ofCaller(below: (...args: never[]) => unknown): string | undefined;
   /** The topmost place in the error's stack. */
   ofError(error: unknown): string | undefined;
+  /**
+   * The error's heading and the part of its stack that lies below `root`, Danube's own frames left out. Undefined when that
+   * would tell no more than `ofError`: when there are fewer than two such frames.
+   */
+  stackOf(error: unknown): string | undefined;
 }
 
 const framesLooked = 50;
@@ -20,6 +25,14 @@ export function createSourceLocator(root: string | undefined): SourceLocator {
     ofError(error) {
       if (!(error instanceof Error) || typeof error.stack !== "string") return undefined;
       return firstInRoot(framesOfStack(error.stack), root);
+    },
+    stackOf(error) {
+      if (!(error instanceof Error) || typeof error.stack !== "string") return undefined;
+      const lines = error.stack.split("\n");
+      const first = lines.findIndex((line) => /^\s+at /.test(line));
+      if (first === -1) return undefined;
+      const frames = lines.slice(first).filter((line) => framesOfStack(line).some((frame) => isBelow(frame, root)));
+      return frames.length < 2 ? undefined : [...lines.slice(0, first), ...frames].join("\n");
     },
   };
 }
@@ -52,6 +65,11 @@ function framesOfStack(stack: string): Frame[] {
     const match = stackLine.exec(line.trim().replace(/^at (?:async )?/, ""));
     return match ? [{ file: match[1], line: Number(match[2]) }] : [];
   });
+}
+
+function isBelow({ file }: Frame, root: string | undefined): boolean {
+  if (!file || file.startsWith("node:")) return false;
+  return root === undefined || (file.startsWith("file://") ? fileURLToPath(file) : file).startsWith(`${root}/`);
 }
 
 function firstInRoot(frames: readonly Frame[], root: string | undefined): string | undefined {

@@ -97,7 +97,8 @@ export function startPipeline(options: PipelineRunOptions): PipelineRun {
       for (const sentence of activities.leftAlone().map(describeLeftAlone)) options.note(sentence);
       if (cancellation.signal.aborted) return end({ status: "cancelled" });
       const outcome = failureOutcome(error, locator);
-      if (outcome.reason === "pipeline_error" && error instanceof Error && error.stack) options.note(error.stack);
+      const stack = outcome.reason === "pipeline_error" ? locator.stackOf(error) : undefined;
+      if (stack !== undefined) options.note(stack);
       end(outcome);
     }
   };
