@@ -1,5 +1,4 @@
 // The Coordinator: `coordinator <path of sandbox.json>`. Runs one job and ends; while the file is not there it waits for it.
-import { rmSync } from "node:fs";
 import { newId } from "@danube/kit";
 import { jobMethods } from "@danube/protocol";
 import { createRpcClient } from "@danube/rpc";
@@ -7,7 +6,7 @@ import { createApp } from "./app.ts";
 import { parseArguments } from "./config.ts";
 import { idleClock } from "./hold.ts";
 import { createStderrLogger } from "./logger.ts";
-import { readSandboxFile } from "./sandbox-file.ts";
+import { readSandboxFile, removeSandboxFile } from "./sandbox-file.ts";
 import { warmUp } from "./warm-up.ts";
 
 const logger = createStderrLogger();
@@ -17,8 +16,7 @@ const exit = process.exit.bind(process);
 async function main(): Promise<void> {
   const { sandboxPath } = parseArguments(process.argv.slice(2));
   const sandbox = await readSandboxFile(sandboxPath, warmUp);
-  // The token is for this process alone; commands run as the same user.
-  rmSync(sandboxPath, { force: true });
+  removeSandboxFile(sandboxPath);
   const client = createRpcClient({
     url: sandbox.rpcUrl,
     methods: jobMethods,

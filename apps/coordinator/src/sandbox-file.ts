@@ -1,5 +1,5 @@
 // Reads sandbox.json, or waits for it: a prepared Coordinator is started before there is a job for it.
-import { existsSync, type FSWatcher, readFileSync, watch } from "node:fs";
+import { existsSync, type FSWatcher, readFileSync, rmSync, watch } from "node:fs";
 import { dirname } from "node:path";
 import { DanubeError, parseWith, SandboxFile } from "@danube/protocol";
 
@@ -19,6 +19,18 @@ export async function readSandboxFile(path: string, onWait: () => void): Promise
     content = undefined;
   }
   return parseWith(SandboxFile, content, path);
+}
+
+/**
+ * Removes the file once it was read: the token is for this process alone, and commands may run as the same user. Where it lies
+ * on a file system that only this container sees and nobody can write to, as a mounted Secret does, it stays.
+ */
+export function removeSandboxFile(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EROFS") throw error;
+  }
 }
 
 function waitFor(path: string): Promise<string> {
