@@ -51,15 +51,11 @@ export function createDanubeApi(url: string, token: string): DanubeApi {
       while (!deadline.aborted) {
         try {
           const response = await fetch(`${url}/api/v1/events/stream`, { headers: { authorization }, signal: deadline });
-          const found = (await api.jobs()).find(match); // after the stream is open, so that nothing falls between
-          if (found) {
-            await response.body?.cancel();
-            return found;
-          }
           for await (const { event, data } of serverSentEvents(response)) {
-            if (event !== "job") continue;
-            const job = JSON.parse(data) as Job;
-            if (match(job)) return job;
+            // Comes first, and whenever events may have been missed: then what is stored counts.
+            const jobs = event === "reset" ? await api.jobs() : event === "job" ? [JSON.parse(data) as Job] : [];
+            const found = jobs.find(match);
+            if (found) return found;
           }
         } catch (error) {
           if (deadline.aborted) break;
@@ -67,9 +63,8 @@ export function createDanubeApi(url: string, token: string): DanubeApi {
         }
       }
       const jobs = await api.jobs().catch(() => []);
-      throw new Error(
-        `no such job within ${timeoutMs} ms; there are: ${JSON.stringify(jobs.map(({ id, pipelineName, status, message }) => ({ id, pipelineName, status, message })))}`,
-      );
+      const known = jobs.map(({ id, pipelineName, status, message }) => ({ id, pipelineName, status, message }));
+      throw new Error(`no such job within ${timeoutMs} ms; there are: ${JSON.stringify(known)}`);
     },
     jobEnd: (jobId, timeoutMs) => api.jobWhere((job) => job.id === jobId && isFinal(job.status), timeoutMs),
     async *logEvents(jobId, from, signal) {

@@ -61,7 +61,10 @@ describe("a service that dies in the middle of a step", () => {
       if (event.event === "log") seen += event.data.text;
       if (seen.includes(text)) return;
     }
-    throw new Error(`the log ended without "${text}"`);
+    const { status, message } = await danube.api.job(jobId);
+    throw new Error(
+      `the log ended without "${text}": ${status}, ${message}\n${seen.slice(-2_000)}\n${danube.output().slice(-4_000)}`,
+    );
   }
 
   const places = ["first", "line 1 ", `line ${lines / 4} `, `line ${lines / 2} `];
