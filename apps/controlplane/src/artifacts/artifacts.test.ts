@@ -64,6 +64,29 @@ describe("artifacts", () => {
     await expect(client.downloadArtifact({ name: "nothing" }, options)).rejects.toMatchObject({ code: "not_found" });
   });
 
+  test("uploaded twice at once under one id keep the bytes of the one that is stored", async () => {
+    await using harness = await Harness.start();
+    const { coordinator } = await harness.startJob();
+    const artifactId = newId();
+    const gate = Promise.withResolvers<void>();
+    async function* held(bytes: Buffer) {
+      yield bytes.subarray(0, 1);
+      await gate.promise;
+      yield bytes.subarray(1);
+    }
+    const uploads = [content, Buffer.from("malice")].map((bytes) =>
+      coordinator.client.uploadArtifact(describeArtifact(bytes, { artifactId }), () => held(bytes), options),
+    );
+    const settled = Promise.allSettled(uploads);
+    // Both have begun when a later call is answered.
+    await coordinator.client.appendLog({ offset: 0, text: "" });
+    gate.resolve();
+    expect((await settled).map(({ status }) => status).sort()).toEqual(["fulfilled", "rejected"]);
+    const { response, body } = await coordinator.client.downloadArtifact({ name: "site" });
+    const digest = createHash("sha256").update(await readAll(body));
+    expect(digest.digest("hex")).toBe(response.artifact.sha256);
+  });
+
   test("of the attempt before can be fetched, those of other jobs can't", async () => {
     await using harness = await Harness.start({ pipeline: { retry: { attempts: 1 } } });
     const { job, coordinator } = await harness.startJob();

@@ -30,19 +30,36 @@ export interface JobArtifacts {
 }
 
 export function createJobArtifacts({ writer, committer, files, maxBytes }: JobArtifactsOptions): JobArtifacts {
+  /** The last upload of each job and artifact id that is going on. */
+  const uploads = new Map<string, Promise<unknown>>();
+
+  const store: JobArtifacts["upload"] = async (jobId, request, body) => {
+    const known = writer.read((transaction) => findKnown(transaction, jobId, request));
+    if (known) return known;
+    await files.store({ ...request, jobId }, body);
+    return await committer.commit((transaction) => {
+      if (isFinal(getJob(transaction, jobId).job.status)) {
+        throw new DanubeError("job_not_active", "The job ended before its artifact was whole.", { ids: { jobId } });
+      }
+      const { artifactId, name, fileName, kind, sizeBytes, sha256 } = request;
+      return createArtifact(transaction, { id: artifactId, jobId, name, fileName, kind, sizeBytes, sha256 });
+    });
+  };
+
   return {
     async upload(jobId, request, body) {
       check(jobId, request, maxBytes);
-      const known = writer.read((transaction) => findKnown(transaction, jobId, request));
-      if (known) return known;
-      await files.store({ ...request, jobId }, body);
-      return await committer.commit((transaction) => {
-        if (isFinal(getJob(transaction, jobId).job.status)) {
-          throw new DanubeError("job_not_active", "The job ended before its artifact was whole.", { ids: { jobId } });
-        }
-        const { artifactId, name, fileName, kind, sizeBytes, sha256 } = request;
-        return createArtifact(transaction, { id: artifactId, jobId, name, fileName, kind, sizeBytes, sha256 });
-      });
+      // One after the other: of two at once under the same id, one could put its bytes under the other's digest.
+      const key = `${jobId}/${request.artifactId}`;
+      const before = uploads.get(key) ?? Promise.resolve();
+      const upload = before.then(() => store(jobId, request, body));
+      const settled = upload.catch(() => undefined);
+      uploads.set(key, settled);
+      try {
+        return await upload;
+      } finally {
+        if (uploads.get(key) === settled) uploads.delete(key);
+      }
     },
     async download(jobId, name) {
       const artifact = writer.read((transaction) => findVisible(transaction, jobId, name));
