@@ -4,10 +4,14 @@ import { pipelineSourceName } from "@danube/logs";
 import { DanubeError, isDanubeError, type JobOutcome } from "@danube/protocol";
 import type { JobRunner } from "./job-runner.ts";
 
+/** The sentence is in every list that shows its job: a hostile pipeline must not make it megabytes long. */
+const longestMessage = 4_000;
+
 /** Ends the job as the Coordinator says. Resolves when that is durable, also if the job had ended before. */
 export async function finishJob(runner: JobRunner, outcome: JobOutcome, logger: Logger): Promise<void> {
   const { jobId } = runner;
-  const masked = outcome.status === "failure" ? { ...outcome, message: runner.mask(outcome.message) } : outcome;
+  const masked =
+    outcome.status === "failure" ? { ...outcome, message: shorten(runner.mask(outcome.message)) } : outcome;
   try {
     // First the log, then the state: who sees a job that has ended sees its whole log.
     await runner.log.complete();
@@ -38,4 +42,8 @@ export async function appendPipelineLog(
     }
     throw error;
   }
+}
+
+function shorten(message: string): string {
+  return message.length <= longestMessage ? message : `${message.slice(0, longestMessage - 1)}…`.toWellFormed();
 }

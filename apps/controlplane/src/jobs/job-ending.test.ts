@@ -262,6 +262,16 @@ describe("a pipeline's own failure", () => {
     });
   });
 
+  test("is told in a sentence, however long a hostile pipeline makes it", async () => {
+    await using harness = await Harness.start();
+    const { job, coordinator } = await harness.startJob();
+    const outcome = { status: "failure", reason: "pipeline_error", message: "😀".repeat(500_000) } as const;
+    await coordinator.client.reportStatus({ phase: "finished", outcome });
+    const { message = "" } = await harness.job(job.id);
+    expect(message).toHaveLength(4_000);
+    expect(message.isWellFormed()).toBe(true);
+  });
+
   test("before it runs is a failure; a success before it runs is refused", async () => {
     await using harness = await Harness.start();
     const job = await harness.createJob();
