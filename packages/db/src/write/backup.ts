@@ -19,6 +19,8 @@ export function writeBackup(sqlite: Database, file: string): void {
     throw new DanubeError("conflict", `The backup ${file} can't be made: a file of this name may exist.`, { cause });
   }
   try {
+    // SQLite takes an empty file for a new one. Made by SQLite itself, a copy could be read by whoever gets at its directory.
+    closeSync(openSync(temporaryFile, "wx", 0o600));
     sqlite.prepare("VACUUM INTO ?").run(temporaryFile);
     sync(temporaryFile);
     renameSync(temporaryFile, file);

@@ -1,5 +1,6 @@
 import { newId, silentLogger } from "@danube/kit";
 import Sqlite from "better-sqlite3";
+import { statSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { startFixture } from "../child-process.ts";
@@ -176,6 +177,7 @@ describe("backup", () => {
     const target = temporaryDirectory();
     const file = join(target, "danube.db");
     writer.backup(file);
+    expect(statSync(file).mode & 0o777).toBe(0o600);
     await writer.transaction(record("b"));
     expect(() => writer.backup(file)).toThrow(expect.objectContaining({ code: "conflict" }));
     const restored = await openWriter({ dataDirectory: target, logger: silentLogger, ballastBytes: 4_096 });
