@@ -19,8 +19,6 @@ export interface LocalControlPlaneOptions {
 export interface LocalControlPlane {
   readonly controlPlane: ControlPlane;
   readonly paths: ReturnType<typeof dataPaths>;
-  /** Whether jobs could be started now. */
-  checkRuntime(): Promise<{ readonly ok: boolean; readonly detail?: string }>;
   stop(): Promise<void>;
 }
 
@@ -54,7 +52,6 @@ export async function startLocalControlPlane(options: LocalControlPlaneOptions):
   return {
     controlPlane,
     paths: dataPaths(dataDirectory),
-    checkRuntime: () => driver.check(),
     stop: () => controlPlane.stop({ graceMs: 1_000 }),
   };
 }

@@ -27,8 +27,8 @@ export async function showJob(context: CommandContext, selector: string): Promis
   }
   context.output.data(formatTable([["JOB", "PIPELINE", "STATUS", "TRIGGER", "CREATED", "ID"], toRow(job)]));
   if (job.message !== undefined) context.output.data(`${job.message}\n`);
-  const steps = job.steps.map((step) => [String(step.sequence), step.name, step.status, step.message ?? ""]);
-  if (steps.length > 0) context.output.data(`\n${formatTable([["#", "STEP", "STATUS", ""], ...steps])}`);
+  const steps = job.steps.map((step) => [String(step.sequence), step.name, step.status, step.id, step.message ?? ""]);
+  if (steps.length > 0) context.output.data(`\n${formatTable([["#", "STEP", "STATUS", "ID", ""], ...steps])}`);
   const artifacts = job.artifacts.map((artifact) => [
     artifact.name,
     artifact.fileName,

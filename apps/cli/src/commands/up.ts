@@ -136,13 +136,15 @@ function toWebhookSecrets({ webhooks }: ServerConfig) {
 
 function createHealthChecks(local: LocalControlPlane, logger: Parameters<typeof createHealth>[0]["logger"]) {
   const health = createHealth({ logger });
-  health.register("database", async () => {
-    await local.controlPlane.queries.ping({});
-    return { ok: true };
-  });
-  health.register("runtime", () => local.checkRuntime());
+  const { queries, commands } = local.controlPlane;
+  // The writer's own answers: a full disk is one of them.
+  for (const name of ["database", "runtime"])
+    health.register(name, async () => {
+      const found = (await commands.health({})).checks.find((check) => check.name === name);
+      return found ?? { ok: false, detail: "The control plane does not say." };
+    });
   health.register("blueprint_sync", async () => {
-    const [last] = (await local.controlPlane.queries.listBlueprintSyncs({ limit: 1 })).syncs;
+    const [last] = (await queries.listBlueprintSyncs({ limit: 1 })).syncs;
     return last?.status === "failed" ? { ok: false, detail: last.errors[0] ?? "The last sync failed." } : { ok: true };
   });
   return health;
@@ -156,7 +158,7 @@ function writeLocalServer(file: string, server: LocalServer): void {
 function announce(output: Output, config: ServerConfig, loginUrl: string): void {
   output.note(`Danube is up. Open ${output.style("bold", loginUrl)} (the link works once).`);
   output.note(
-    `Data: ${config.server.dataDirectory}. Blueprint: ${config.configRepo.url ?? "none; give one with --blueprint"}.`,
+    `Data: ${config.server.dataDirectory}. Blueprint: ${withoutCredentials(config.configRepo.url) ?? "none; give one with --blueprint"}.`,
   );
   output.note(
     output.style(
@@ -165,6 +167,11 @@ function announce(output: Output, config: ServerConfig, loginUrl: string): void 
     ),
   );
   output.note("Ctrl-C ends it, jobs included.");
+}
+
+/** What is printed may end in the journal of whatever starts us. */
+function withoutCredentials(url: string | undefined): string | undefined {
+  return url?.replace(/^(https?:\/\/)[^/@]*@/i, "$1");
 }
 
 /** After Ctrl-C nothing goes on: every job is cancelled, and its end awaited. After SIGTERM they go on and are taken up again. */
