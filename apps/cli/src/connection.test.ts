@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { chmodSync, mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -17,7 +18,7 @@ describe("resolveConnection", () => {
   it("takes the flag before the environment before the local server", () => {
     const file = localServerFile({ HOME: home });
     mkdirSync(dirname(file), { recursive: true });
-    writeFileSync(file, JSON.stringify({ url: "http://127.0.0.1:1", tokenFile, processId: 1 }));
+    writeFileSync(file, JSON.stringify({ url: "http://127.0.0.1:1", tokenFile, processId: process.pid }));
     expect(resolveConnection({}, { HOME: home })).toEqual({ url: "http://127.0.0.1:1", token: "from-file" });
     expect(resolveConnection({}, { HOME: home, DANUBE_URL: "http://b/", DANUBE_TOKEN: "t" })).toEqual({
       url: "http://b",
@@ -27,6 +28,16 @@ describe("resolveConnection", () => {
       url: "http://c",
       token: "from-file",
     });
+  });
+
+  it("sends nothing to the port of a local server that is dead", () => {
+    const file = localServerFile({ HOME: home });
+    mkdirSync(dirname(file), { recursive: true });
+    const { pid: processId } = spawnSync("true");
+    writeFileSync(file, JSON.stringify({ url: "http://127.0.0.1:1", tokenFile, processId }));
+    expect(() => resolveConnection({}, { HOME: home })).toThrowError(
+      expect.objectContaining({ exitCode: exitCodes.unreachable }),
+    );
   });
 
   it("says how to get a server when none is known", () => {

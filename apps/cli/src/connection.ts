@@ -51,9 +51,19 @@ export function resolveConnection(options: ConnectionOptions, environment: Envir
 
 function findLocalServer(environment: Environment): LocalServer | undefined {
   try {
-    return LocalServer.parse(JSON.parse(readFileSync(localServerFile(environment), "utf8")));
+    const server = LocalServer.parse(JSON.parse(readFileSync(localServerFile(environment), "utf8")));
+    // It was killed, and somebody else of this machine may have its port by now: no token is sent there.
+    return isRunning(server.processId) ? server : undefined;
   } catch {
     return undefined; // absent or half-written: there is no local server to talk to
+  }
+}
+
+function isRunning(processId: number): boolean {
+  try {
+    return process.kill(processId, 0);
+  } catch {
+    return false; // gone, or another user's by now
   }
 }
 
