@@ -184,11 +184,12 @@ test("fetches over ssh with the programs git and ssh", async () => {
   // Stands for ssh and its server: notes its arguments and runs the command, the last of them, here.
   writeFileSync(
     path.join(programs, "ssh"),
-    `#!/bin/sh\nprintf '%s\\n' "$@" >>'${calls}'\nfor command; do :; done\nexec sh -c "$command"\n`,
+    `#!/bin/sh\nprintf '%s\\n' "$@" >>'${calls}'\nenv >>'${calls}'\nfor command; do :; done\nexec sh -c "$command"\n`,
   );
   chmodSync(path.join(programs, "ssh"), 0o755);
   const before = process.env["PATH"];
   process.env["PATH"] = `${programs}:${before}`;
+  process.env["DANUBE_WEBHOOKS_GITHUB_SECRET"] = "hunter2-hunter2";
   try {
     const location = {
       branch: "main",
@@ -218,8 +219,11 @@ test("fetches over ssh with the programs git and ssh", async () => {
       "-i",
     ]);
     expect(given[9]).toBe("/keys/it's");
+    expect(given).toContain("GIT_TERMINAL_PROMPT=0");
+    expect(given.join("\n")).not.toContain("hunter2");
   } finally {
     process.env["PATH"] = before;
+    delete process.env["DANUBE_WEBHOOKS_GITHUB_SECRET"];
   }
 });
 

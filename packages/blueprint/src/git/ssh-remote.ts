@@ -42,10 +42,21 @@ function sshCommand(keyPath: string | undefined): string {
   return ["ssh", ...options.flatMap((option) => ["-o", option]), ...key].join(" ");
 }
 
+/** What people have set up for git and ssh, without this server's own settings, of which some are secret. */
+function environmentOf(inherited: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const passedOn = Object.entries(inherited).filter(([name]) => !/^(?:DANUBE_|GIT_DIR$|GIT_WORK_TREE$)/.test(name));
+  return { ...Object.fromEntries(passedOn), GIT_TERMINAL_PROMPT: "0" };
+}
+
 /** Runs git and resolves to its standard output. Throws `unavailable` with git's own last words. */
 function runGit(args: readonly string[], { shownUrl, signal }: RemoteRequest): Promise<string> {
   return new Promise((resolve, reject) => {
-    const child = spawn("git", args, { stdio: ["ignore", "pipe", "pipe"], signal, killSignal: "SIGKILL" });
+    const child = spawn("git", args, {
+      env: environmentOf(process.env),
+      stdio: ["ignore", "pipe", "pipe"],
+      signal,
+      killSignal: "SIGKILL",
+    });
     const output: Buffer[] = [];
     const words: Buffer[] = [];
     child.stdout.on("data", (chunk: Buffer) => output.push(chunk));
