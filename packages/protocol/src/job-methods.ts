@@ -103,7 +103,13 @@ export const StepClientFrame = z.discriminatedUnion("type", [
     offset: z.number().int().min(0),
     length: z.number().int().min(0),
   }),
-  z.object({ type: z.literal("exit"), exitCode: z.number().int().min(0).max(255), sizes: StepOffsets }),
+  z.object({
+    type: z.literal("exit"),
+    exitCode: z.number().int().min(0).max(255),
+    sizes: StepOffsets,
+    /** Something of the step's container was killed for want of memory while the command ran, and the command failed. */
+    outOfMemory: z.boolean().optional(),
+  }),
 ]);
 export type StepClientFrame = z.infer<typeof StepClientFrame>;
 

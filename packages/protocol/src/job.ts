@@ -55,6 +55,8 @@ export const Step = z.object({
   /** Its place in the order in which the pipeline started steps, from 1. */
   sequence: z.number().int(),
   status: StepStatus,
+  /** Why, where more is known than the status tells, such as `oom_killed`. */
+  reason: Reason.optional(),
   /** One sentence, for whatever is not success. */
   message: z.string().optional(),
   /** Whether a failure does not fail the job. */

@@ -4,12 +4,14 @@
 //   stdout   only for a step with `capture`: its standard output. Append only.
 //   exit     `exit <code>\n`, once the command has ended. There is no end of a step without it. Everything that the command
 //            itself wrote is in the other files before this one can be read; a process that it left behind may still add.
+//   oom      empty; there before `exit` when the kernel killed something of the step's container for want of memory while the
+//            command ran, and the command failed.
 //   pid      the launcher's own mark (see launcher.sh in package runtime): nobody else reads or writes it.
 //
 // The directory itself means nothing: whoever wants to watch it may create it before the step is launched.
 
 /** The names of a step's files within its directory. */
-export const stepFileNames = { output: "output", stdout: "stdout", exit: "exit", pid: "pid" } as const;
+export const stepFileNames = { output: "output", stdout: "stdout", exit: "exit", oom: "oom", pid: "pid" } as const;
 export type StepFileName = (typeof stepFileNames)[keyof typeof stepFileNames];
 
 /** The path of a step's directory. */

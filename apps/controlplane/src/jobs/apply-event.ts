@@ -80,7 +80,8 @@ function withFacts(transaction: WriteTransaction, jobId: string, happening: JobH
   const commands = listSteps(transaction, jobId).filter((step) => step.kind === "command");
   const named = (status: "running" | "lost") =>
     commands.filter((step) => step.status === status).map((step) => step.name);
-  return { ...happening, steps: { running: named("running"), lost: named("lost") } };
+  const outOfMemory = commands.filter(({ reason }) => reason === "oom_killed").map(({ id }) => id);
+  return { ...happening, steps: { running: named("running"), lost: named("lost"), outOfMemory } };
 }
 
 /** Writes the new state; gives a job that was admitted its token. */

@@ -258,7 +258,7 @@ export class JobSteps {
     };
   }
 
-  async #recordEnd(stepId: string, { result, logOffsetEnd }: StepOutcome): Promise<Step> {
+  async #recordEnd(stepId: string, { result, logOffsetEnd, reason }: StepOutcome): Promise<Step> {
     const { environment, jobId } = this.#options;
     const ended = await environment.committer.commit(
       (transaction, emit) => {
@@ -267,7 +267,7 @@ export class JobSteps {
           throw new DanubeError("idempotency_mismatch", "The step is not this job's.", { ids: { jobId, stepId } });
         }
         const { status, message, exitCode } = result;
-        const finished = finishStep(transaction, { stepId, status, message, exitCode, logOffsetEnd });
+        const finished = finishStep(transaction, { stepId, status, reason, message, exitCode, logOffsetEnd });
         if (finished.changed) emit({ type: "step", step: finished.step });
         return finished;
       },

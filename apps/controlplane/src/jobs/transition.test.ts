@@ -118,6 +118,18 @@ describe("transition", () => {
     }
   });
 
+  test("a job fails for want of memory when the step that failed it did, and not when another did", () => {
+    const failed = { status: "failure", reason: "step_failed", message: "x", stepId: "a" } as const;
+    const outcomeOf = (outOfMemory: string[]) =>
+      transition(states.running, {
+        type: "coordinatorFinished",
+        outcome: failed,
+        steps: { running: [], lost: [], outOfMemory },
+      });
+    expect(outcomeOf(["a", "b"])).toMatchObject({ state: { status: "failure", reason: "oom_killed" } });
+    expect(outcomeOf(["b"])).toMatchObject({ state: { status: "failure", reason: "step_failed" } });
+  });
+
   test("a job that had a sandbox releases it at its end, and settles its steps unless it succeeded", () => {
     expect(transition(states.running, events.success)).toMatchObject({ effects: [{ type: "release" }] });
     expect(transition(states.running, events.lost)).toMatchObject({

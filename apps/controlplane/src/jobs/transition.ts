@@ -29,6 +29,8 @@ export interface StepFacts {
   readonly running: readonly string[];
   /** Names of steps whose exit status was never recorded. */
   readonly lost: readonly string[];
+  /** Ids of steps that failed because there was no memory left. */
+  readonly outOfMemory?: readonly string[];
 }
 
 export type JobEvent =
@@ -134,8 +136,11 @@ function finished(state: JobState, outcome: JobOutcome, steps: StepFacts): Trans
         return finish(state, "failure", "pipeline_error", message);
       }
       return { type: "changed", state: { status: "success" }, effects: [{ type: "release" }] };
-    case "failure":
-      return finish(state, "failure", outcome.reason, outcome.message);
+    case "failure": {
+      const isStarved = outcome.stepId !== undefined && steps.outOfMemory?.includes(outcome.stepId) === true;
+      const reason = isStarved && outcome.reason === "step_failed" ? "oom_killed" : outcome.reason;
+      return finish(state, "failure", reason, outcome.message);
+    }
     case "cancelled":
       return finish(state, "failure", "pipeline_error", "The pipeline stopped as cancelled, but nobody cancelled it.");
     default:

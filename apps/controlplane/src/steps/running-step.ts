@@ -254,8 +254,10 @@ export class RunningStep {
       durationMs: Math.round(stopwatch.elapsedMs(this.#startedMark)),
       signalled: this.#signalled,
       timeoutMs: this.description.timeoutMs,
+      outOfMemory: exit.outOfMemory,
     });
-    await host.recordEnd(this.description.stepId, { result, logOffsetEnd: log.sizeBytes });
+    const reason = exit.outOfMemory && result.status === "failure" ? "oom_killed" : undefined;
+    await host.recordEnd(this.description.stepId, { result, logOffsetEnd: log.sizeBytes, reason });
     this.#result = result;
     this.release();
     return result;

@@ -10,6 +10,7 @@ export type SignalReason = "timeout" | "cancelled";
 export interface StepOutcome {
   readonly result: StepResult;
   readonly logOffsetEnd: number;
+  readonly reason?: "oom_killed";
 }
 
 export interface StepHost {

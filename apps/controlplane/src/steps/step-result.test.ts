@@ -12,6 +12,11 @@ describe("resultOfExit", () => {
     expect(resultOfExit({ exitCode: 137, durationMs: 5 }).message).toContain("SIGKILL");
   });
 
+  test("a command under which the memory ran out says so", () => {
+    const result = resultOfExit({ exitCode: 137, durationMs: 5, outOfMemory: true });
+    expect(result).toMatchObject({ status: "failure", message: expect.stringContaining("ran out of memory") });
+  });
+
   test("what was told to end is never a success, even with exit code 0", () => {
     expect(resultOfExit({ exitCode: 0, durationMs: 5, signalled: "timeout", timeoutMs: 2_500 })).toMatchObject({
       status: "timeout",

@@ -9,9 +9,10 @@ export interface StepExit {
   /** That we told the command to end: then no exit status of it is a success. */
   readonly signalled?: SignalReason;
   readonly timeoutMs?: number;
+  readonly outOfMemory?: boolean;
 }
 
-export function resultOfExit({ exitCode, durationMs, signalled, timeoutMs }: StepExit): StepResult {
+export function resultOfExit({ exitCode, durationMs, signalled, timeoutMs, outOfMemory }: StepExit): StepResult {
   if (signalled === "timeout") {
     const message =
       timeoutMs === undefined
@@ -23,7 +24,10 @@ export function resultOfExit({ exitCode, durationMs, signalled, timeoutMs }: Ste
     return { status: "cancelled", exitCode, durationMs, message: "The command was told to end with its job." };
   }
   if (exitCode === 0) return { status: "success", exitCode, durationMs };
-  return { status: "failure", exitCode, durationMs, message: failureMessage(exitCode) };
+  const message = outOfMemory
+    ? `The worker ran out of memory, and the system killed a process of it (exit code ${exitCode}).`
+    : failureMessage(exitCode);
+  return { status: "failure", exitCode, durationMs, message };
 }
 
 function failureMessage(exitCode: number): string {

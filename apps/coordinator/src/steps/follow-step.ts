@@ -11,7 +11,7 @@ import {
 } from "@danube/protocol";
 import { resubscribe, type RpcClient } from "@danube/rpc";
 import { readCapturedStdout } from "./captured-stdout.ts";
-import { sendStep } from "./send-step.ts";
+import { type FoundExit, sendStep } from "./send-step.ts";
 import { openStepFiles, type StepFiles } from "./step-files.ts";
 import { createWake } from "./wake.ts";
 import { watchStepDirectory } from "./watch-step-directory.ts";
@@ -107,12 +107,12 @@ function expectAccepted(next: IteratorResult<StepServerFrame>): StepOffsets {
 }
 
 /** The exit, once recorded, with the files' sizes at the moment it was found; both stay the same over all calls. */
-function createExitFinder(files: StepFiles): () => { exitCode: number; sizes: StepOffsets } | undefined {
-  let found: { exitCode: number; sizes: StepOffsets } | undefined;
+function createExitFinder(files: StepFiles): () => FoundExit | undefined {
+  let found: FoundExit | undefined;
   return () => {
     if (found) return found;
     const exitCode = files.exitCode();
-    if (exitCode !== undefined) found = { exitCode, sizes: files.sizes() };
+    if (exitCode !== undefined) found = { exitCode, sizes: files.sizes(), outOfMemory: files.ranOutOfMemory() };
     return found;
   };
 }

@@ -8,6 +8,13 @@ import type { Wake } from "./wake.ts";
 const windowBytes = 4 * 1_048_576;
 const chunkBytes = 512 * 1_024;
 
+/** An exit with the sizes of the files that belong to it. */
+export interface FoundExit {
+  readonly exitCode: number;
+  readonly sizes: StepOffsets;
+  readonly outOfMemory?: boolean;
+}
+
 export interface SendStepOptions {
   readonly files: StepFiles;
   /** From where the server wants each file. */
@@ -17,8 +24,8 @@ export interface SendStepOptions {
   /** Woken when files may have changed, acknowledgements came, or the call is over. */
   readonly wake: Wake;
   readonly isOver: () => boolean;
-  /** The exit with the sizes that belong to it, once there is one. Remembers what it has found. */
-  readonly findExit: () => { readonly exitCode: number; readonly sizes: StepOffsets } | undefined;
+  /** The exit, once there is one. Remembers what it has found. */
+  readonly findExit: () => FoundExit | undefined;
   readonly send: (frame: StepClientFrame, payload?: Buffer) => Promise<void>;
 }
 
@@ -47,7 +54,8 @@ export async function sendStep(options: SendStepOptions): Promise<void> {
     }
     // Sizes below what the server already has cannot be told: files only grow, unless the command cut its own output.
     if (exit !== undefined && files.streams.every((stream) => sent[stream] >= exit.sizes[stream])) {
-      return await send({ type: "exit", exitCode: exit.exitCode, sizes: sent });
+      const { exitCode, outOfMemory } = exit;
+      return await send({ type: "exit", exitCode, sizes: sent, ...(outOfMemory ? { outOfMemory } : {}) });
     }
     await wake.sleep();
   }

@@ -1,6 +1,6 @@
 // The files that a launcher writes for one step, as the Coordinator reads them. Reading is synchronous: the files are local
 // and small pieces of them are asked for often, so a turn of the thread pool would cost more than the read.
-import { closeSync, fstatSync, openSync, readFileSync, readSync, rmSync } from "node:fs";
+import { closeSync, existsSync, fstatSync, openSync, readFileSync, readSync, rmSync } from "node:fs";
 import { parseExitFile, type StepOffsets, type StepStream, stepFile, stepFileNames } from "@danube/protocol";
 
 export interface StepFiles {
@@ -11,6 +11,8 @@ export interface StepFiles {
   sizes(): StepOffsets;
   /** The recorded exit code; undefined as long as there is none. */
   exitCode(): number | undefined;
+  /** Whether the container ran out of memory under the command. Known once there is an exit code. */
+  ranOutOfMemory(): boolean;
   /** Closes the files and removes what only the log needs. Where the step was claimed stays recorded. */
   discard(): void;
   close(): void;
@@ -51,6 +53,7 @@ export function openStepFiles(runDirectory: string, stepId: string, options: { c
       const content = ifPresent(() => readFileSync(stepFile(runDirectory, stepId, stepFileNames.exit), "latin1"));
       return content === undefined ? undefined : parseExitFile(content);
     },
+    ranOutOfMemory: () => existsSync(stepFile(runDirectory, stepId, stepFileNames.oom)),
     discard() {
       close();
       for (const stream of streams) rmSync(pathOf(stream), { force: true });

@@ -12,7 +12,7 @@ export function toStep(row: Selectable<StepsTable>): Step {
     name: row.name,
     sequence: row.sequence,
     status: row.status,
-    ...withoutNulls({ message: row.message }),
+    ...withoutNulls({ reason: row.reason, message: row.message }),
     soft: row.soft === 1,
     ...withoutNulls({ exitCode: row.exit_code }),
     attempt: row.attempt,

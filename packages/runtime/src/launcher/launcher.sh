@@ -21,6 +21,9 @@
 # With a <number>, what supervise says begins with it; <environment> is a file of exports for the command. serve is for a
 # driver on the same machine: a process as small as this shell forks much faster than a large one.
 #
+# In a container (where <tools> is a busybox) supervise also leaves an empty file `oom` when the kernel killed something of the
+# container for want of memory while a command ran that then failed: the kernel counts such kills for each container.
+#
 # A supervisor that dies leaves its claim: nobody runs the step a second time, and probe tells "dead".
 #
 # launch, signal and probe answer with what is true afterwards, in one line: absent, running, exited <code>, dead. Anything
@@ -63,13 +66,25 @@ if [ "$danube_verb" = supervise ]; then
   [ -n "$danube_claim" ] || { echo "${danube_number}lost"; exit 0; }
   echo "${danube_number}claimed"
   exec >/dev/null 2>&1
+  danube_kills=
+  # Both versions of cgroups have a line "oom_kill <count>"; without one nothing is read, and nothing differs later.
+  danube_counter=/sys/fs/cgroup/memory.events
+  [ -r "$danube_counter" ] || danube_counter=/sys/fs/cgroup/memory/memory.oom_control
+  [ "$danube_tools" != - ] && [ -r "$danube_counter" ] || danube_counter=/dev/null
+  while read -r danube_word danube_count; do [ "$danube_word" != oom_kill ] || danube_kills=$danube_count; done <"$danube_counter"
   (
     trap - HUP INT QUIT TERM PIPE
     exec </dev/null >&5 2>&4 4>&- 5>&-
     [ -z "$danube_environment" ] || . "$danube_environment"
     . "$danube_script"
   )
-  echo "exit $?" >"$danube_step/exit"
+  danube_code=$?
+  if [ "$danube_code" != 0 ]; then
+    while read -r danube_word danube_count; do
+      [ "$danube_word $danube_count" = "oom_kill $danube_kills" ] || [ "$danube_word" != oom_kill ] || : >"$danube_step/oom"
+    done <"$danube_counter"
+  fi
+  echo "exit $danube_code" >"$danube_step/exit"
   exit 0
 fi
 
