@@ -11,6 +11,7 @@ import { createExecutor } from "./executor.ts";
 import { createHold } from "./hold.ts";
 import { createJobLog } from "./job-log.ts";
 import { captureOutput } from "./output-capture.ts";
+import type { ModuleLoader } from "./load/module-loader.ts";
 import { guardProcess } from "./process-guard.ts";
 import { runPipelineFile } from "./run-pipeline-file.ts";
 
@@ -20,6 +21,7 @@ export interface AppOptions {
   readonly client: RpcClient<JobMethods>;
   readonly logger: Logger;
   readonly newId: () => string;
+  readonly loader: ModuleLoader;
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
@@ -67,10 +69,19 @@ interface Job extends AppOptions {
 }
 
 async function decideOutcome(job: Job): Promise<JobOutcome> {
-  const { sandbox, client, logger, newId, environment, context, log, hold, cancelled, signal } = job;
+  const { sandbox, client, logger, newId, loader, environment, context, log, hold, cancelled, signal } = job;
   const workspace = await hold.during(realpath(sandbox.workspace));
   try {
-    await hold.during(prepareWorkspace({ context, sandbox, workspace, environment, log, signal: cancelled }));
+    await hold.during(
+      prepareWorkspace({
+        context,
+        sandbox,
+        workspace,
+        environment,
+        log,
+        signal: cancelled,
+      }),
+    );
   } catch (error) {
     if (cancelled.aborted) return { status: "cancelled" };
     if (!(error instanceof CheckoutError)) throw error;
@@ -97,7 +108,19 @@ async function decideOutcome(job: Job): Promise<JobOutcome> {
     note: (text) => log.note(text),
   });
   try {
-    return await runPipelineFile({ context, workspace, client, executor, hold, log, locator, guard, newId, cancelled });
+    return await runPipelineFile({
+      context,
+      workspace,
+      client,
+      executor,
+      hold,
+      log,
+      locator,
+      guard,
+      loader,
+      newId,
+      cancelled,
+    });
   } finally {
     guard.release();
   }

@@ -5,17 +5,18 @@ import { createRpcClient } from "@danube/rpc";
 import { createApp } from "./app.ts";
 import { parseArguments } from "./config.ts";
 import { idleClock } from "./hold.ts";
+import { createModuleLoader } from "./load/module-loader.ts";
 import { createStderrLogger } from "./logger.ts";
 import { readSandboxFile, removeSandboxFile } from "./sandbox-file.ts";
-import { warmUp } from "./warm-up.ts";
 
 const logger = createStderrLogger();
+const loader = createModuleLoader();
 // The pipeline file may replace it.
 const exit = process.exit.bind(process);
 
 async function main(): Promise<void> {
   const { sandboxPath } = parseArguments(process.argv.slice(2));
-  const sandbox = await readSandboxFile(sandboxPath, warmUp);
+  const sandbox = await readSandboxFile(sandboxPath, () => void loader.warmUp());
   removeSandboxFile(sandboxPath);
   const client = createRpcClient({
     url: sandbox.rpcUrl,
@@ -26,7 +27,8 @@ async function main(): Promise<void> {
     keepsProcessAlive: false,
   });
   const environment = { ...process.env };
-  await createApp({ sandbox, client, logger: logger.child({ jobId: sandbox.jobId }), newId, environment }).run();
+  const jobLogger = logger.child({ jobId: sandbox.jobId });
+  await createApp({ sandbox, client, logger: jobLogger, newId, loader, environment }).run();
   await client.close();
 }
 

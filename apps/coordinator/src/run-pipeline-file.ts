@@ -5,6 +5,7 @@ import { type PipelineRun, type SourceLocator, type StepExecutor, startPipeline 
 import { withoutCredentials } from "./checkout/git-environment.ts";
 import type { Hold } from "./hold.ts";
 import type { JobLog } from "./job-log.ts";
+import type { ModuleLoader } from "./load/module-loader.ts";
 import { loadPipeline, PipelineLoadError } from "./load/load-pipeline.ts";
 import type { ProcessGuard } from "./process-guard.ts";
 
@@ -18,6 +19,7 @@ export interface RunPipelineFileOptions {
   readonly log: JobLog;
   readonly locator: SourceLocator;
   readonly guard: ProcessGuard;
+  readonly loader: ModuleLoader;
   readonly newId: () => string;
   readonly cancelled: AbortSignal;
 }

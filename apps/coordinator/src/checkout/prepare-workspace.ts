@@ -1,7 +1,6 @@
-// Gets the workspace ready for the pipeline file, and this process beside it.
+// Gets the workspace ready for the pipeline file.
 import type { JobContext, SandboxFile } from "@danube/protocol";
 import type { JobLog } from "../job-log.ts";
-import { warmUp } from "../warm-up.ts";
 import { checkOut } from "./check-out.ts";
 import { withoutCredentials } from "./git-environment.ts";
 
@@ -17,10 +16,7 @@ export async function prepareWorkspace(options: {
   const { context, sandbox, workspace, environment, log, signal } = options;
   const { url, commitSha, ref, authorization } = context.checkout;
   if (commitSha === undefined || sandbox.workspaceIsShared) return;
-  const checkout = checkOut({ url, commitSha, ref, authorization, workspace, environment, signal });
-  // While git works.
-  warmUp();
-  await checkout;
+  await checkOut({ url, commitSha, ref, authorization, workspace, environment, signal });
   // Without the time it took: a log is the same however often it is made.
   log.note(`danube: checked out ${commitSha} of ${withoutCredentials(url)}`);
 }

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describeError, type SourceLocator } from "@danube/sdk/host";
-import type { ImportTrace } from "./sdk-hooks.ts";
+import type { ImportTrace } from "./module-loader.ts";
 
 interface LoadFailure {
   readonly workspace: string;
@@ -66,6 +66,17 @@ async function placeOfImport(workspace: string, file: string, specifier: string)
   return index === -1 ? shown : `${shown}:${index + 1}`;
 }
 
+/** Node warns on first use that this function may change; the reader of a job's log cannot do anything about it. */
+function stripTypes(source: string): string {
+  const emitWarning = process.emitWarning.bind(process);
+  process.emitWarning = () => undefined;
+  try {
+    return stripTypeScriptTypes(source);
+  } finally {
+    process.emitWarning = emitWarning;
+  }
+}
+
 /** V8 does not tell where a module's syntax is wrong, but `node --check` does. */
 async function findSyntaxError({ workspace, trace }: LoadFailure): Promise<string | undefined> {
   if (trace.lastLoadedUrl === undefined) return undefined;
@@ -76,7 +87,7 @@ async function findSyntaxError({ workspace, trace }: LoadFailure): Promise<strin
     const source = await readFile(path, "utf8");
     const copy = join(directory, "checked.mjs");
     // Erased types leave blanks, so lines stay where they are.
-    await writeFile(copy, /\.m?ts$/.test(path) ? stripTypeScriptTypes(source) : source);
+    await writeFile(copy, /\.m?ts$/.test(path) ? stripTypes(source) : source);
     const line = await new Promise<string | undefined>((found) => {
       execFile(process.execPath, ["--check", copy], (_error, _stdout, stderr) => {
         found(/checked\.mjs:(\d+)/.exec(stderr)?.[1]);

@@ -92,6 +92,11 @@ describe("a pipeline file that cannot be loaded", () => {
     });
   });
 
+  it("says nothing else in the job's log", async () => {
+    await run("const a: number = 1;\nconst a = 2;");
+    expect(controlPlane.log()).toBe("danube: danubefile.ts:2: Identifier 'a' has already been declared\n");
+  });
+
   it("must lie in the repository", async () => {
     expect(await run({}, "../secret.ts")).toMatchObject({
       message: expect.stringContaining("does not lie in the repository"),
@@ -166,6 +171,31 @@ describe("a pipeline file that is fine", () => {
       "danubefile.ts",
     ],
     ["in JavaScript", { "ci/pipeline.mjs": fine }, "ci/pipeline.mjs"],
+    [
+      "with types in some of its files and not in others",
+      {
+        "danubefile.ts": `import { a } from "./a.ts";\nimport { b } from "./b.ts";\nimport { c } from "./c.ts";
+          globalThis.runs = (globalThis.runs ?? 0) + 1;
+          export default async ({ step }) => {
+            const { d } = await import("./d.ts");
+            if (a + b + c + d !== 10 || globalThis.runs !== 1 || globalThis.bRuns !== 1) throw new Error("evaluated twice");
+            await step.run("true");
+          };`,
+        "a.ts": "export const a: number = 1;",
+        "b.ts": "globalThis.bRuns = (globalThis.bRuns ?? 0) + 1;\nexport const b = 2;",
+        "c.ts": "type C = 3;\nexport const c = 3 as C;",
+        "d.ts": "export const d = 4 satisfies number;",
+      },
+      "danubefile.ts",
+    ],
+    [
+      "with type arguments that JavaScript would take for comparisons",
+      {
+        "danubefile.ts": `class Build {}\nconst command = <T>(value) => value;
+          export default ({ step }) => step.run(command<Build>("true"));`,
+      },
+      "danubefile.ts",
+    ],
     [
       "beside another version of the SDK",
       {

@@ -1,10 +1,9 @@
 // Imports the pipeline file and finds its function.
 import { readdir, stat } from "node:fs/promises";
 import { isAbsolute, join, normalize } from "node:path";
-import { pathToFileURL } from "node:url";
 import type { Pipeline } from "@danube/sdk";
 import type { SourceLocator } from "@danube/sdk/host";
-import { installSdkHooks } from "./sdk-hooks.ts";
+import type { ModuleLoader } from "./module-loader.ts";
 
 /** The file cannot be had or used. The message is one sentence with file and line. */
 export class PipelineLoadError extends Error {
@@ -18,16 +17,18 @@ export async function loadPipeline(options: {
   /** Relative to the workspace. */
   readonly script: string;
   readonly locator: SourceLocator;
+  readonly loader: ModuleLoader;
 }): Promise<Pipeline> {
-  const { workspace, script, locator } = options;
+  const { workspace, script, locator, loader } = options;
   const path = await findScript(workspace, script);
-  const trace = installSdkHooks(`${pathToFileURL(workspace).href}/`);
   let file: { readonly default?: unknown };
   try {
-    file = (await import(pathToFileURL(path).href)) as typeof file;
+    file = await loader.importFile(path, workspace);
   } catch (error) {
     const { explainLoadError } = await import("./explain-load-error.ts");
-    throw new PipelineLoadError(await explainLoadError(error, { workspace, trace, locator }), { cause: error });
+    throw new PipelineLoadError(await explainLoadError(error, { workspace, trace: loader.trace, locator }), {
+      cause: error,
+    });
   }
   if (typeof file.default === "function") return file.default as Pipeline;
   throw new PipelineLoadError(
