@@ -135,6 +135,13 @@ describe("push", () => {
     expect(new Set([first, ...others]).size).toBe(6);
   });
 
+  test("the same branch pushed to the same commit again, after it went back, is another happening", () => {
+    const at = (pushed_at: unknown) => keyOf("push", push({ repository: { ...repository, pushed_at } }));
+    expect(at(1_767_225_600)).toBe(at(1_767_225_600));
+    expect(at(1_767_225_999)).not.toBe(at(1_767_225_600));
+    expect(at({ odd: true })).toBe(keyOf("push", push()));
+  });
+
   test("a renamed repository is known by its new URLs and keeps its key", () => {
     const renamed = { ...repository, full_name: "octo/new", clone_url: "https://github.com/octo/new.git" };
     expect(accepted(readGithubEvent("push", push({ repository: renamed }))).repositoryUrls).toContain(

@@ -41,7 +41,8 @@ const PushPayload = z.object({
   deleted: optionally(z.boolean()),
   commits: optionally(z.array(PushedCommit)),
   head_commit: optionally(z.object({ id: SentSha, message: optionally(ForeignText) })),
-  repository: Repository,
+  /** `pushed_at`: when this push was made, the same in each delivery of it. */
+  repository: Repository.extend({ pushed_at: optionally(z.union([z.number(), z.string()])) }),
   pusher: optionally(z.object({ name: ForeignText })),
   sender: Sender,
 });
@@ -106,7 +107,14 @@ function readPush(payload: unknown): WebhookReading {
     changedPaths:
       listIsDifference && commits.length < mostListedCommits ? completePaths(commits, push.after) : undefined,
   };
-  const key = deduplicationKey("github", "push", [identityOf(push.repository), push.ref, push.before, push.after]);
+  // A branch may be pushed forth, back and forth again: the third push is not the first one, although it looks alike.
+  const key = deduplicationKey("github", "push", [
+    identityOf(push.repository),
+    push.ref,
+    push.before,
+    push.after,
+    push.repository.pushed_at ?? "",
+  ]);
   return { result: "accepted", event, deduplicationKey: key };
 }
 
