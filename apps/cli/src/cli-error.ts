@@ -39,5 +39,7 @@ export function toCliError(error: unknown): CliError {
   if (error instanceof CliError) return error;
   if (isDanubeError(error)) return new CliError(error.message, exitCodeOf(error), { cause: error });
   const message = error instanceof Error ? error.message : String(error);
-  return new CliError(message, exitCodes.jobFailed, { cause: error });
+  // By its name, for the package that makes it is not loaded for every command.
+  const isConfiguration = error instanceof Error && error.name === "ConfigurationError";
+  return new CliError(message, isConfiguration ? exitCodes.usage : exitCodes.jobFailed, { cause: error });
 }

@@ -24,6 +24,7 @@ it.each([
   [["jobs", "list", "--limit", "0"], "'0' is invalid. Write a number from 1 to 500."],
   [["frobnicate"], "unknown command 'frobnicate'"],
   [["run", "--bogus"], "unknown option '--bogus'"],
+  [["up", "--port", "99999"], 'server.bind_address = "127.0.0.1:99999"'],
   [["run", "/"], "There is no pipeline file at /; name one, or write danubefile.ts."],
 ])("%j is a usage error that names the value", async (argv, words) => {
   const { exitCode, stderr } = await runWith(...argv);

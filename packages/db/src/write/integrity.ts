@@ -47,8 +47,8 @@ export function namingBackup<T>(dataDirectory: string, open: () => T): T {
     const [newest] = listBackups(dataDirectory);
     const advice =
       newest === undefined
-        ? "There is no automatic backup; restore one of your own with `danube restore`."
-        : `Restore a backup of your own with \`danube restore\`, or the newest automatic one: ${newest}`;
+        ? "There is no automatic backup: put one of your own in the place of danube.db."
+        : `Put a backup of your own in the place of danube.db, or the newest automatic one: ${newest}`;
     throw new DanubeError("corrupt", `${error.message} ${advice}`, { ids: error.ids, cause: error });
   }
 }
