@@ -2,7 +2,8 @@ import { describe, expect, it } from "vitest";
 import { CancelledError, ParallelError, StepError } from "../errors.ts";
 import type { Pipeline, PipelineApi } from "../pipeline.ts";
 import { testPipeline } from "../testing/index.ts";
-import { createScriptedExecutor, type Reply } from "../testing/scripted-executor.ts";
+import type { Reply } from "../testing/script.ts";
+import { createScriptedExecutor } from "../testing/scripted-executor.ts";
 import { startPipeline } from "./start-pipeline.ts";
 
 const here = String.raw`start-pipeline\.test\.ts:\d+`;

@@ -1,4 +1,4 @@
-export type { Reply, ScriptedStep } from "./scripted-executor.ts";
+export type { Reply, ScriptedStep } from "./script.ts";
 export {
   type RanArtifact,
   type RanStep,

@@ -1,25 +1,25 @@
 // Runs a pipeline in a unit test: the real rules of steps, groups, retries and outcomes, and no command at all.
-import type { JobOutcome, StepStatus } from "@danube/protocol";
+import type { JobOutcome } from "@danube/protocol";
 import type { Context } from "../context.ts";
 import { type PipelineRun, startPipeline } from "../host/index.ts";
 import type { Pipeline } from "../pipeline.ts";
-import {
-  createScriptedExecutor,
-  type ExecutedStep,
-  type Reply,
-  type Rule,
-  type ScriptedExecutor,
-  type ScriptedStep,
-} from "./scripted-executor.ts";
+import type { Reply, ScriptedStep } from "./script.ts";
+import { createScriptedExecutor, type ExecutedStep, type Rule, type ScriptedExecutor } from "./scripted-executor.ts";
 
 /** How the job would have ended. */
 export type TestOutcome =
-  | Omit<Extract<JobOutcome, { status: "failure" }>, "stepId">
-  | { status: "success" | "cancelled" };
+  | { readonly status: "success" }
+  | { readonly status: "cancelled" }
+  | {
+      readonly status: "failure";
+      readonly reason: "step_failed" | "pipeline_error" | "infra_lost";
+      /** One sentence, with file and line where there is one. */
+      readonly message: string;
+    };
 
 /** One step that the pipeline ran. */
 export interface RanStep extends ScriptedStep {
-  readonly status: StepStatus;
+  readonly status: "running" | "success" | "failure" | "timeout" | "cancelled" | "lost";
   readonly exitCode: number | undefined;
   /** The names of the groups around it, outermost first. */
   readonly groups: readonly string[];
