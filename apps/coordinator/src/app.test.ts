@@ -118,6 +118,14 @@ describe("a job", () => {
     expect(Buffer.concat(big?.received.stdout ?? []).length).toBe(1_048_579);
   });
 
+  it("is no success when what the file printed could not be stored", async () => {
+    const file = `export default () => console.log("deployed");`;
+    controlPlane = await createTestControlPlane({ files: { "danubefile.ts": file }, refusesLog: true });
+    const coordinator = await controlPlane.start();
+    expect(await controlPlane.outcome).toMatchObject({ status: "failure", reason: "infra_lost" });
+    expect(await coordinator.ended).toBe(0);
+  });
+
   it("puts what the file prints into the job's log before the steps that follow", async () => {
     await run(`
       export default async ({ step }) => {

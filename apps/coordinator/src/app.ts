@@ -47,8 +47,8 @@ async function runJob(options: AppOptions): Promise<void> {
     const context = await hold.during(attachment.context);
     const finish = async (outcome: JobOutcome): Promise<void> => {
       if (outcome.status === "failure") log.note(`danube: ${outcome.message}`);
-      await log.end();
-      await client.reportStatus({ phase: "finished", outcome });
+      const isWhole = await log.end();
+      await client.reportStatus({ phase: "finished", outcome: isWhole ? outcome : withoutLog(outcome) });
     };
     const job = { ...options, context, log, hold, cancelled: attachment.cancelled, signal: ending.signal };
     const finished = decideOutcome(job).then((outcome) => hold.during(finish(outcome)));
@@ -102,26 +102,30 @@ async function decideOutcome(job: Job): Promise<JobOutcome> {
     signal,
   });
   captureOutput((chunk) => log.write(chunk));
+  // In force until this process ends: what the file left running may still throw or leave while the outcome is told.
   const guard = guardProcess({
     locator,
     describe: (error) => describeError(error, locator),
     note: (text) => log.note(text),
   });
-  try {
-    return await runPipelineFile({
-      context,
-      workspace,
-      client,
-      executor,
-      hold,
-      log,
-      locator,
-      guard,
-      loader,
-      newId,
-      cancelled,
-    });
-  } finally {
-    guard.release();
-  }
+  return await runPipelineFile({
+    context,
+    workspace,
+    client,
+    executor,
+    hold,
+    log,
+    locator,
+    guard,
+    loader,
+    newId,
+    cancelled,
+  });
+}
+
+/** A job whose log is not whole is no success. */
+function withoutLog(outcome: JobOutcome): JobOutcome {
+  if (outcome.status !== "success") return outcome;
+  const message = "What the pipeline file printed could not be stored in the job's log.";
+  return { status: "failure", reason: "infra_lost", message };
 }

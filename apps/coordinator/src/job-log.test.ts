@@ -92,7 +92,9 @@ describe("createJobLog", () => {
       await log.flush();
       restart();
     }
-    await log.end();
+    expect(await log.end()).toBe(true);
+    log.write("too late");
+    await log.flush();
     expect(receiver).toEqual({ bytes: "one\ntwo\nthree\nfour", stored: 18, final: true });
   });
 
@@ -105,5 +107,6 @@ describe("createJobLog", () => {
     log.write("b");
     await log.flush();
     expect(receiver.text).toBe("");
+    expect(await log.end()).toBe(false);
   });
 });

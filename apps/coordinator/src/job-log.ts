@@ -16,8 +16,11 @@ export interface JobLog {
   note(text: string): void;
   /** Resolves when everything written before was taken. Does not reject: what cannot be stored is told to the logger. */
   flush(): Promise<void>;
-  /** Like flush, and the log's end: then everything is stored, and nothing may be written any more. */
-  end(): Promise<void>;
+  /**
+   * Like flush, and the log's end: what is written from now on is dropped. Resolves with whether everything is stored that
+   * was written before, but for what the log itself tells to be missing.
+   */
+  end(): Promise<boolean>;
 }
 
 /** What was sent and may still be lost with the control plane's memory. */
@@ -34,10 +37,11 @@ export function createJobLog(client: Pick<RpcClient<JobMethods>, "appendLog">, l
   const sent: SentText[] = [];
   let endsLine = true;
   let refused = false;
+  let ended = false;
   let sending: Promise<void> | undefined;
 
   const append = (text: string): void => {
-    if (text === "" || refused) return;
+    if (text === "" || refused || ended) return;
     endsLine = text.endsWith("\n");
     if (waiting.length + text.length > waitingCharacters) droppedCharacters += text.length;
     else waiting += text;
@@ -102,7 +106,9 @@ export function createJobLog(client: Pick<RpcClient<JobMethods>, "appendLog">, l
     },
     async end() {
       await sending;
+      ended = true;
       await deliver({ offset, text: "", final: true });
+      return !refused;
     },
   };
 }

@@ -7,10 +7,9 @@ export interface ProcessGuard {
   readonly failure: Promise<string>;
   /** The sentence if the file asked by `process.exitCode` for another exit code than 0. */
   exitCodeFailure(): string | undefined;
-  /** From now on the process may be left: nothing is caught any more. */
-  release(): void;
 }
 
+/** Stays in force until the process ends. */
 export function guardProcess(options: {
   readonly locator: SourceLocator;
   /** The sentence for an error. */
@@ -20,8 +19,6 @@ export function guardProcess(options: {
 }): ProcessGuard {
   const { locator, describe, note } = options;
   const { promise, resolve } = Promise.withResolvers<string>();
-  const exit = process.exit.bind(process);
-
   function refuseExit(code?: number | string | null): never {
     const place = locator.ofCaller(refuseExit);
     const where = place === undefined ? "" : ` at ${place}`;
@@ -36,26 +33,17 @@ export function guardProcess(options: {
     if (stack !== undefined) note(stack);
     resolve(`${prefix}${describe(error)}`);
   };
-  const onException = onError("");
-  const onRejection = onError("a promise was rejected and nobody handled it: ");
-  const onIdle = (): void => resolve("the pipeline never finished: something it awaits can no longer happen");
 
   process.exit = refuseExit;
-  process.on("uncaughtException", onException);
-  process.on("unhandledRejection", onRejection);
-  process.on("beforeExit", onIdle);
+  process.on("uncaughtException", onError(""));
+  process.on("unhandledRejection", onError("a promise was rejected and nobody handled it: "));
+  process.on("beforeExit", () => resolve("the pipeline never finished: something it awaits can no longer happen"));
   return {
     failure: promise,
     exitCodeFailure() {
       const code = process.exitCode;
       if (code === undefined || code === null || Number(code) === 0) return undefined;
       return `the pipeline set process.exitCode to ${code}; it fails by throwing an error`;
-    },
-    release() {
-      process.exit = exit;
-      process.off("uncaughtException", onException);
-      process.off("unhandledRejection", onRejection);
-      process.off("beforeExit", onIdle);
     },
   };
 }

@@ -1,4 +1,6 @@
 // Every way in which a pipeline file cannot be loaded or ends badly, in a real Coordinator.
+import { symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { createTestControlPlane, type TestControlPlane } from "../testing/test-control-plane.ts";
 
@@ -97,10 +99,22 @@ describe("a pipeline file that cannot be loaded", () => {
     expect(controlPlane.log()).toBe("danube: danubefile.ts:2: Identifier 'a' has already been declared\n");
   });
 
-  it("must lie in the repository", async () => {
+  it("must lie in the repository, also when it is a link", async () => {
     expect(await run({}, "../secret.ts")).toMatchObject({
       message: expect.stringContaining("does not lie in the repository"),
     });
+    await controlPlane.close();
+    controlPlane = await createTestControlPlane({ files: { "ci/real.ts": fine } });
+    const outside = join(controlPlane.workspace, "../outside.ts");
+    writeFileSync(outside, fine);
+    symlinkSync(outside, join(controlPlane.workspace, "danubefile.ts"));
+    await controlPlane.start();
+    expect(await controlPlane.outcome).toMatchObject({ message: expect.stringContaining("not in the repository") });
+    await controlPlane.close();
+    controlPlane = await createTestControlPlane({ files: { "ci/real.ts": fine } });
+    symlinkSync("ci/real.ts", join(controlPlane.workspace, "danubefile.ts"));
+    await controlPlane.start();
+    expect(await controlPlane.outcome).toEqual({ status: "success" });
   });
 });
 
@@ -135,6 +149,16 @@ describe("a pipeline file that ends badly", () => {
       "leaves a rejection alone in its last moment",
       `export default () => {\n  Promise.reject(new Error("lost"));\n};`,
       /^a promise was rejected and nobody handled it: lost \(danubefile\.ts:2\)$/,
+    ],
+    [
+      "throws after its end, before that is told",
+      `export default ({ step }) => {\n  step.run("true", { name: "x" });\n  setImmediate(() => setImmediate(() => {\n    throw new Error("late");\n  }));\n};`,
+      /^step "x" was started at danubefile\.ts:2 and not awaited$/,
+    ],
+    [
+      "leaves the process after its end, before that is told",
+      `export default ({ step }) => {\n  step.run("true", { name: "x" });\n  setImmediate(() => setImmediate(() => process.exit(0)));\n};`,
+      /^step "x" was started at danubefile\.ts:2 and not awaited$/,
     ],
     [
       "throws in a timer",

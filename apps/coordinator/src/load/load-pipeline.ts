@@ -1,5 +1,5 @@
 // Imports the pipeline file and finds its function.
-import { readdir, stat } from "node:fs/promises";
+import { readdir, realpath, stat } from "node:fs/promises";
 import { isAbsolute, join, normalize } from "node:path";
 import type { Pipeline } from "@danube/sdk";
 import type { SourceLocator } from "@danube/sdk/host";
@@ -44,7 +44,11 @@ async function findScript(workspace: string, script: string): Promise<string> {
     throw new PipelineLoadError(`the pipeline's script "${script}" does not lie in the repository`);
   const path = join(workspace, relative);
   const found = await stat(path).catch(() => undefined);
-  if (found?.isFile()) return path;
+  if (found?.isFile()) {
+    // A symbolic link out of the repository leads to what is not part of the commit.
+    if ((await realpath(path)).startsWith(`${workspace}/`)) return path;
+    throw new PipelineLoadError(`the pipeline's script "${script}" is a link to a file that is not in the repository`);
+  }
   const what = found === undefined ? "there is no file" : "it is not a file:";
   throw new PipelineLoadError(
     `${what} ${script} in the repository, whose root has ${await listRoot(workspace)}; the pipeline's "script" says where it is`,

@@ -55,6 +55,8 @@ export interface TestControlPlaneOptions {
   readonly secrets?: Readonly<Record<string, string>>;
   /** Commands that contain this text die without a recorded exit; the server then tells `lost`. */
   readonly losesExitOf?: string;
+  /** The job's log cannot be stored. */
+  readonly refusesLog?: boolean;
   /** Written into the workspace. */
   readonly files?: Readonly<Record<string, string>>;
 }
@@ -151,6 +153,7 @@ export async function createTestControlPlane(options: TestControlPlaneOptions = 
       };
     },
     async appendLog({ offset, text }) {
+      if (options.refusesLog === true) throw new DanubeError("corrupt", "The log's index is not an index.");
       if (offset > logBytes.length) throw new DanubeError("protocol_violation", `a gap before ${offset}`);
       const known = logBytes.length - offset;
       logBytes = Buffer.concat([logBytes, Buffer.from(text).subarray(known)]);
