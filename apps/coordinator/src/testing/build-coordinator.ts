@@ -1,5 +1,5 @@
 // The bundled Coordinator, as it is shipped, made anew from the sources.
-import { mkdtempSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { build } from "rolldown";
@@ -14,7 +14,9 @@ export function buildCoordinator(): Promise<string> {
 }
 
 async function bundle(): Promise<string> {
-  const file = join(mkdtempSync(join(tmpdir(), "danube-coordinator-build-")), "coordinator.mjs");
+  const directory = mkdtempSync(join(tmpdir(), "danube-coordinator-build-"));
+  process.once("exit", () => rmSync(directory, { recursive: true, force: true }));
+  const file = join(directory, "coordinator.mjs");
   const input = new URL("../main.ts", import.meta.url).pathname;
   await build(bundleOptions({ input, file }));
   return file;
