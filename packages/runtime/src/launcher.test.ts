@@ -204,6 +204,22 @@ describe.each(places)("launcher under %s", (_, busyboxPath) => {
       },
     );
 
+    it("takes a script that was cut anywhere for a failure", async () => {
+      const world = makeWorld(newTestId(), busyboxPath);
+      const whole = Buffer.from(buildStepScript({ command: { shell: "true" }, env: { A: "1" } })).toString();
+      const lines = whole.split("\n");
+      for (let kept = 0; lines[kept]?.includes("exec") !== true || kept === 0; kept++) {
+        const stepId = newTestId();
+        const script = Buffer.from(lines.slice(0, kept).join("\n"));
+        await ask(world, { verb: "launch", stepId, capture: false, script });
+        const end = await eventually(async () => {
+          const state = await ask(world, { verb: "probe", stepId });
+          return state.state === "running" ? undefined : state;
+        }, "the step's end");
+        expect(end).toEqual({ state: "exited", exitCode: 126 });
+      }
+    });
+
     it("runs a step at most once when it is killed at any moment and asked again", async () => {
       const world = makeWorld(newTestId(), busyboxPath);
       const script = buildStepScript({ command: { shell: 'echo run >> "runs-$STEP"' }, env: { STEP: "x" } });

@@ -77,6 +77,9 @@ if [ "$danube_verb" = supervise ]; then
     exec </dev/null >&5 2>&4 4>&- 5>&-
     [ -z "$danube_environment" ] || . "$danube_environment"
     . "$danube_script"
+    # A whole script ends by exec. What comes back was cut short, and must not look like a command that succeeded.
+    echo "danube: the step's script is not whole" >&2
+    exit 126
   )
   danube_code=$?
   if [ "$danube_code" != 0 ]; then
