@@ -27,12 +27,14 @@ export interface DanubeServices {
 export async function startDanubeServices(options: {
   readonly blueprintUrl: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** The address of this machine at which jobs reach the control plane. */
+  readonly rpcHost?: string;
 }): Promise<DanubeServices> {
   const dataDirectory = mkdtempSync(join(tmpdir(), "danube-data-"));
   const [apiPort, rpcPort, internalPort] = await freePorts(3);
   const env = {
     DANUBE_SERVER_BIND_ADDRESS: `127.0.0.1:${apiPort}`,
-    DANUBE_SERVER_RPC_ADDRESS: `127.0.0.1:${rpcPort}`,
+    DANUBE_SERVER_RPC_ADDRESS: `${options.rpcHost ?? "127.0.0.1"}:${rpcPort}`,
     DANUBE_SERVER_INTERNAL_ADDRESS: `127.0.0.1:${internalPort}`,
     DANUBE_SERVER_DATA_DIR: dataDirectory,
     DANUBE_CONFIG_REPO_URL: options.blueprintUrl,

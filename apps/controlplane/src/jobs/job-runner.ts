@@ -12,6 +12,7 @@ import { loadJobSecrets } from "../secrets/job-secrets.ts";
 import { type AppliedEvent, applyEvent, type JobHappening, stateOf } from "./apply-event.ts";
 import { Attachments } from "./attachment.ts";
 import { deleteSandbox } from "./delete-sandbox.ts";
+import { explainStart } from "./explain-start.ts";
 import { toJobContext } from "./job-context.ts";
 import type { JobEnvironment } from "./job-environment.ts";
 import { createJobLog, type JobLog } from "./job-log.ts";
@@ -131,7 +132,12 @@ export class JobRunner {
         this.#record = { ...this.#record, job };
       },
       onCreating: (created) => {
-        this.#creating = created.catch(() => undefined);
+        const settled = created
+          .catch(() => undefined)
+          .finally(() => {
+            this.#creating = undefined;
+          });
+        this.#creating = settled;
       },
     });
     starting.then(
@@ -143,6 +149,8 @@ export class JobRunner {
       (error: unknown) => {
         if (this.#over.signal.aborted) return undefined;
         this.#environment.logger.error("A job could not be started", { jobId: this.jobId, error });
+        if (isDanubeError(error, "policy_denied"))
+          return this.handle({ type: "refused", reason: "policy_denied", message: error.message });
         const why = isDanubeError(error) ? error.message : "an error of ours; the server's log has it.";
         return this.handle({ type: "infrastructureFailed", message: `The job could not be started: ${why}` });
       },
@@ -223,6 +231,8 @@ export class JobRunner {
     switch (observation.phase) {
       case "starting":
         this.#startingMessage = observation.message;
+        if (observation.message !== undefined && this.#record.job.status === "scheduling")
+          void explainStart(this.#environment, this.jobId, this.mask(observation.message));
         break;
       case "ready":
         this.sandbox = "present";
