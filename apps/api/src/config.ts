@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { type Address, type LoggerOptions, loadServerConfig } from "@danube/kit";
+import { type Address, type LoggerOptions, loadServerConfig, onLoopback } from "@danube/kit";
 import type { WebhookSecrets } from "./dependencies.ts";
 
 export interface ApiConfig {
@@ -27,11 +27,12 @@ export interface ApiConfig {
 
 /** Reads `--config <file>`, that file and the environment. Throws a ConfigurationError with everything that is wrong. */
 export function loadConfig(args: readonly string[], env: NodeJS.ProcessEnv): ApiConfig {
-  const { server, auth, webhooks, logging } = loadServerConfig({ file: flag(args, "--config"), env });
+  const { server, runtime, auth, webhooks, logging } = loadServerConfig({ file: flag(args, "--config"), env });
   const data = path.resolve(server.dataDirectory);
   const list = (secret: string | undefined): string[] => (secret === undefined ? [] : [secret]);
   return {
-    bindAddress: server.bindAddress,
+    // The local runtime isolates nothing, so nobody outside of this machine may talk to it.
+    bindAddress: runtime.type === "local" ? onLoopback(server.bindAddress) : server.bindAddress,
     publicUrl: server.publicUrl,
     dataDirectory: data,
     logsDirectory: path.join(data, "logs"),

@@ -1,6 +1,6 @@
 // What the control plane takes from the server's configuration.
 import path from "node:path";
-import type { Address, ServerConfig } from "@danube/kit";
+import { type Address, onLoopback, type ServerConfig } from "@danube/kit";
 import type { JobTimings } from "./jobs/job-environment.ts";
 
 export interface ControlPlaneConfig {
@@ -41,6 +41,7 @@ export function toControlPlaneConfig(
   return {
     ...controlPlaneDefaults,
     dataDirectory: path.resolve(server.dataDirectory),
+    // The local runtime isolates nothing, so nobody outside of this machine may talk to it.
     jobsAddress: isLocal ? onLoopback(server.rpcAddress) : server.rpcAddress,
     servicesAddress: isLocal ? onLoopback(server.internalAddress) : server.internalAddress,
     // With port 0 the configured URL can't be right.
@@ -49,12 +50,6 @@ export function toControlPlaneConfig(
     allowLocalRepositories: isLocal,
     environment,
   };
-}
-
-/** The local runtime isolates nothing, so nobody outside of this machine may talk to it. */
-function onLoopback({ host, port }: Address): Address {
-  const isLoopback = host === "localhost" || host === "::1" || host.startsWith("127.");
-  return { host: isLoopback ? host : "127.0.0.1", port };
 }
 
 /** Where things lie in a data directory. */

@@ -1,6 +1,6 @@
 export { type Cancel, type Clock, delay, now, systemClock } from "./clock.ts";
 export type { Address } from "./config/address.ts";
-export { loopbackUrl } from "./config/address.ts";
+export { loopbackUrl, onLoopback } from "./config/address.ts";
 export { ConfigurationError, type ConfigurationProblem } from "./config/configuration-error.ts";
 export {
   defaultConfigFile,

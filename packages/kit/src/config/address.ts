@@ -19,6 +19,12 @@ export const addressSchema = z
     return { host: host.replace(/^\[|\]$/g, ""), port: Number(port) };
   });
 
+/** The same port, for processes of this machine alone: what isolates nothing must not be reached from elsewhere. */
+export function onLoopback({ host, port }: Address): Address {
+  const isLoopback = host === "localhost" || host === "::1" || /^127(?:\.\d{1,3}){3}$/.test(host);
+  return { host: isLoopback ? host : "127.0.0.1", port };
+}
+
 /** The URL under which a process on this machine reaches a listener: a wildcard host is answered on loopback. */
 export function loopbackUrl({ host, port }: Address): string {
   const reachable = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "::1" : host;
