@@ -37,7 +37,19 @@ export const importRules: Readonly<Record<string, RoomRule>> = {
     testsMay: ["rpc/testing"],
   },
   // Tests and measurements from outside: they may look at everything that is public.
-  e2e: { may: ["protocol", "kit", "rpc", "rpc/testing", "logs", "db/read", "sdk", "runtime-kubernetes"] },
+  e2e: {
+    may: [
+      "protocol",
+      "kit",
+      "rpc",
+      "rpc/testing",
+      "logs",
+      "db/read",
+      "sdk",
+      "runtime-kubernetes",
+      "runtime-kubernetes/testing",
+    ],
+  },
   bench: { may: ["protocol", "e2e/harness"] },
   tools: { may: [] },
   examples: { may: ["sdk", "sdk/testing"] },

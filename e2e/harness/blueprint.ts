@@ -5,8 +5,9 @@ import { createGitRepository, type GitRepository } from "./git-repository.ts";
 export function createBlueprint(
   pipelines: Readonly<Record<string, { repository: string } & Record<string, unknown>>>,
   config: object = {},
+  parent?: string,
 ): GitRepository {
-  const repository = createGitRepository("blueprint");
+  const repository = createGitRepository("blueprint", parent);
   repository.push(blueprintFiles(pipelines, config), "blueprint");
   return repository;
 }

@@ -1,7 +1,12 @@
 export { blueprintFiles, createBlueprint } from "./blueprint.ts";
 export { type RunningProcess, startProcess } from "./child-process.ts";
 export { createDanubeApi, type DanubeApi } from "./danube-api.ts";
+export { serviceNames } from "./danube-services.ts";
 export { type DanubeUp, danubeCommand, startDanubeUp, webhookSecret } from "./danube-up.ts";
 export { createGitRepository, type GitRepository } from "./git-repository.ts";
+export { type GitServer, startGitServer } from "./git-server.ts";
+export { type InstalledDanube, installDanube } from "./installed-danube.ts";
 export { processesOfJob } from "./job-processes.ts";
+export { apply, buildImage, kubectl, type KubernetesObject, nodeAddress } from "./kubectl.ts";
+export { findSecurityViolations, type PodSpecView } from "./pod-security.ts";
 export { type Delivery, deliver, githubPush, signGithub } from "./webhook.ts";

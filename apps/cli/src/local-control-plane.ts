@@ -29,7 +29,7 @@ export async function startLocalControlPlane(options: LocalControlPlaneOptions):
     config: {
       runtime: { type: "local", preparedSandboxes },
       server: { dataDirectory },
-      kubernetes: { namespaceSystem: "", namespaceJobs: "" },
+      kubernetes: { namespaceSystem: "", namespaceJobs: "", imagePullGraceMs: 0, unschedulableGraceMs: 0 },
     },
     coordinatorCommand: [process.execPath, installation.coordinator],
     logger,

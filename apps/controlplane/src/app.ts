@@ -23,6 +23,7 @@ import { createArtifactFiles } from "./artifacts/artifact-files.ts";
 import { createJobArtifacts } from "./artifacts/job-artifacts.ts";
 import { createChangeFeed } from "./changes/change-feed.ts";
 import { createCommitter } from "./changes/committer.ts";
+import { configureDriver } from "./commands/configure-driver.ts";
 import { createCommands } from "./commands/create-commands.ts";
 import { type ControlPlaneConfig, dataPaths } from "./config.ts";
 import { defaultTimings, type JobEnvironment } from "./jobs/job-environment.ts";
@@ -146,7 +147,10 @@ export async function createApp(dependencies: ControlPlaneDependencies): Promise
       serviceToken,
       listenJobs: (address) => jobServer.listen(address),
       listenServices: (address) => serviceServer.listen(address),
-      start: () => orchestrator.start(),
+      async start() {
+        configureDriver(environment);
+        await orchestrator.start();
+      },
       stop: ({ graceMs = 5_000 } = {}) => (stopping ??= stop(graceMs)),
       createLocalJob: (request) => createLocalJob(environment, orchestrator, request),
       released: (jobId) => orchestrator.released(jobId),

@@ -2,11 +2,19 @@
 import type { Logger, Metrics, ServerConfig } from "@danube/kit";
 import { DanubeError } from "@danube/protocol";
 import type { RuntimeDriver } from "@danube/runtime";
+import type { EgressWanted } from "@danube/runtime-kubernetes";
 import { dataPaths } from "./config.ts";
 
+/** What only the Kubernetes runtime needs; without it nobody looks after network policies. */
+type EgressKey = "egressPolicy" | "egressCidrs";
+
 export interface DriverCompositionOptions {
-  readonly config: Pick<ServerConfig, "runtime" | "kubernetes"> & {
-    readonly server: { readonly dataDirectory: string };
+  readonly config: Pick<ServerConfig, "runtime"> & {
+    readonly kubernetes: Omit<ServerConfig["kubernetes"], EgressKey> &
+      Partial<Pick<ServerConfig["kubernetes"], EgressKey>>;
+    readonly server: { readonly dataDirectory: string } & Partial<
+      Pick<ServerConfig["server"], "rpcUrl" | "rpcAddress">
+    >;
   };
   /** Local runtime: the command that starts a Coordinator. */
   readonly coordinatorCommand: readonly string[];
@@ -32,8 +40,25 @@ export async function composeDriver(options: DriverCompositionOptions): Promise<
   return await composeKubernetes(options);
 }
 
+function egressOf({ kubernetes, server }: DriverCompositionOptions["config"]): EgressWanted | undefined {
+  if (kubernetes.egressPolicy === "off") return { enforced: false };
+  if (server.rpcUrl === undefined || server.rpcAddress === undefined) return undefined;
+  return {
+    enforced: true,
+    settings: {
+      namespace: kubernetes.namespaceJobs,
+      namespaceSystem: kubernetes.namespaceSystem,
+      instance: kubernetes.namespaceSystem,
+      rpcUrl: server.rpcUrl,
+      rpcPort: server.rpcAddress.port,
+      cidrs: kubernetes.egressCidrs ?? [],
+    },
+  };
+}
+
 async function composeKubernetes({ config, logger, metrics }: DriverCompositionOptions): Promise<RuntimeDriver> {
   const { coordinatorImage, context, namespaceJobs, namespaceSystem } = config.kubernetes;
+  const { imagePullGraceMs, unschedulableGraceMs } = config.kubernetes;
   if (coordinatorImage === undefined) {
     throw new DanubeError(
       "invalid_request",
@@ -56,6 +81,9 @@ async function composeKubernetes({ config, logger, metrics }: DriverCompositionO
       instance: namespaceSystem,
       runAsPolicies: {},
     },
+    imagePullGraceMs,
+    unschedulableGraceMs,
+    egress: egressOf(config),
     logger,
     metrics,
   });

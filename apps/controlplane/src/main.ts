@@ -25,7 +25,7 @@ async function main(): Promise<void> {
   const metrics = createMetrics({ processMetrics: true });
   const config = toControlPlaneConfig(server, process.env);
   const driver = await composeDriver({
-    config: { ...server, server: { dataDirectory: config.dataDirectory } },
+    config: { ...server, server: { ...server.server, dataDirectory: config.dataDirectory } },
     coordinatorCommand: [process.execPath, fileURLToPath(new URL("../../coordinator/src/main.ts", import.meta.url))],
     logger,
     metrics,

@@ -1,5 +1,5 @@
 // Reads sandbox.json, or waits for it: a prepared Coordinator is started before there is a job for it.
-import { existsSync, type FSWatcher, readFileSync, rmSync, watch } from "node:fs";
+import { existsSync, type FSWatcher, readFileSync, unlinkSync, watch } from "node:fs";
 import { dirname } from "node:path";
 import { DanubeError, parseWith, SandboxFile } from "@danube/protocol";
 
@@ -27,9 +27,10 @@ export async function readSandboxFile(path: string, onWait: () => void): Promise
  */
 export function removeSandboxFile(path: string): void {
   try {
-    rmSync(path, { force: true });
+    unlinkSync(path);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EROFS") throw error;
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== "EROFS" && code !== "ENOENT") throw error;
   }
 }
 

@@ -5,9 +5,10 @@
 // probes; nothing else depends on its connection.
 import { CoreV1Api, Exec, type KubeConfig, type V1Pod } from "@kubernetes/client-node";
 import { type Cancel, type Clock, createLoop, delay, type Logger, type Metrics, systemClock } from "@danube/kit";
-import { DanubeError } from "@danube/protocol";
+import { DanubeError, isDanubeError } from "@danube/protocol";
 import type { LauncherCommand, RuntimeDriver, SandboxObservation, SandboxSpec, StepProbe } from "@danube/runtime";
 import { createApiCalls } from "./api-calls.ts";
+import { createEgressReconciler, type EgressWanted } from "./egress-reconciler.ts";
 import { isQuotaRefusal, isTransient, messageOf, toSandboxError } from "./api-errors.ts";
 import { execLauncher } from "./launcher-exec.ts";
 import { createPodProblems } from "./pod-problems.ts";
@@ -27,6 +28,8 @@ export interface KubernetesDriverOptions {
   readonly unschedulableGraceMs?: number;
   /** How often Secrets without a Pod are looked for. In milliseconds. */
   readonly orphanIntervalMs?: number;
+  /** What jobs may reach, as network policies. Absent: somebody else looks after them. */
+  readonly egress?: EgressWanted;
 }
 
 /** How long one exec may take. */
@@ -92,6 +95,9 @@ export function createKubernetesDriver(options: KubernetesDriverOptions): Runtim
     logger,
   });
 
+  const egress =
+    options.egress && createEgressReconciler({ config, calls, clock, logger, namespace, wanted: options.egress });
+
   function find(jobId: string): V1Pod | undefined {
     return watch.get(objectName(jobId)) ?? unseen.get(jobId);
   }
@@ -110,9 +116,10 @@ export function createKubernetesDriver(options: KubernetesDriverOptions): Runtim
     const isOver = problems.isOver(jobId, problem);
     if (view.state === "ready") return { jobId, phase: "ready" };
     if (view.state === "ended") return { jobId, phase: "ended", reason: view.reason, message: view.message };
+    const message = problems.describe(jobId, view.message, view.isVague === true);
     if (problem !== undefined && (isOver || view.hopeless === true))
-      return { jobId, phase: "ended", reason: problem, message: view.message };
-    return { jobId, phase: "starting", message: view.message };
+      return { jobId, phase: "ended", reason: problem, message };
+    return { jobId, phase: "starting", message };
   }
 
   function emit(observation: SandboxObservation): void {
@@ -183,14 +190,16 @@ export function createKubernetesDriver(options: KubernetesDriverOptions): Runtim
   return {
     name: "kubernetes",
     isolation: "pod",
+    configure: ({ egressAllowlist }) => egress?.allow(egressAllowlist),
     async start() {
+      egress?.start();
       await watch.start();
       orphans.start();
     },
     async stop() {
       stopping.abort();
       problems.clear();
-      await Promise.all([watch.stop(), orphans.stop()]);
+      await Promise.all([watch.stop(), orphans.stop(), egress?.stop()]);
     },
     async createSandbox(spec: SandboxSpec) {
       const { jobId } = spec;
@@ -200,6 +209,7 @@ export function createKubernetesDriver(options: KubernetesDriverOptions): Runtim
           "A directory of the author's machine cannot be a Pod's workspace; use the local runtime.",
         );
       if (find(jobId)) return;
+      egress?.assertApplied();
       const made = creating.get(jobId) ?? create(spec).finally(() => creating.delete(jobId));
       creating.set(jobId, made);
       await made;
@@ -243,8 +253,10 @@ export function createKubernetesDriver(options: KubernetesDriverOptions): Runtim
         await calls.once("list_pods", () =>
           core.listNamespacedPod({ namespace, limit: 1, labelSelector: ownedBy(settings.instance) }),
         );
+        egress?.assertApplied();
         return { ok: true };
       } catch (error) {
+        if (isDanubeError(error)) return { ok: false, detail: error.message };
         return { ok: false, detail: `Kubernetes does not let us see Pods in ${namespace}: ${messageOf(error)}` };
       }
     },

@@ -57,10 +57,22 @@ export type StepProbe =
   | { readonly state: "exited"; readonly exitCode: number }
   | { readonly state: "dead" };
 
+/** What the applied Blueprint says to a driver. */
+export interface RuntimeConfiguration {
+  /** The names that jobs may reach, such as `registry.npmjs.org` or `*.example.com`. */
+  readonly egressAllowlist: readonly string[];
+  readonly pipelines: readonly { readonly name: string; readonly spec: PipelineSpec }[];
+}
+
 export interface RuntimeDriver {
   readonly name: "local" | "kubernetes" | "fake";
   /** `none`: jobs run as this machine's own processes; pipelines of untrusted origin must be refused. */
   readonly isolation: "none" | "pod";
+  /**
+   * Tells what the Blueprint says now; called with all of it before or right after `start`, and after each change. The newest call counts.
+   * Returns at once; what follows from it is done in the background, again and again until it is done.
+   */
+  configure?(configuration: RuntimeConfiguration): void;
   /** Begins to observe, sandboxes of an earlier process included. */
   start(): Promise<void>;
   /** Stops observing. Sandboxes go on. */

@@ -1,6 +1,7 @@
 // The Blueprint: what is applied, and what each sync came to.
 import { formatPlan, planChanges } from "@danube/blueprint";
 import { applyConfiguration, getAppliedConfiguration, recordAudit, recordBlueprintSync } from "@danube/db/write";
+import { configureDriver } from "./configure-driver.ts";
 import type { CommandContext, CommandHandlers } from "./command-context.ts";
 
 type ConfigurationCommands = Pick<CommandHandlers, "applyBlueprint" | "recordBlueprintSync">;
@@ -32,6 +33,7 @@ export function createConfigurationCommands({ environment }: CommandContext): Co
         emit({ type: "configuration", commitSha });
         return plan;
       });
+      configureDriver(environment);
       metrics.blueprintChangesAppliedTotal.add(changes.length);
       logger.info("A configuration was applied", { commitSha, changes: changes.length, plan: formatPlan(changes) });
       return { changes };

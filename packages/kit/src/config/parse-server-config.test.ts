@@ -26,7 +26,14 @@ describe("the server configuration", () => {
       },
       configRepo: { branch: "main", syncIntervalMs: 60_000 },
       runtime: { type: "kubernetes", preparedSandboxes: 0 },
-      kubernetes: { namespaceSystem: "danube-system", namespaceJobs: "danube-jobs" },
+      kubernetes: {
+        namespaceSystem: "danube-system",
+        namespaceJobs: "danube-jobs",
+        egressPolicy: "enforced",
+        egressCidrs: [],
+        imagePullGraceMs: 30_000,
+        unschedulableGraceMs: 600_000,
+      },
       auth: { clientId: "danube", sessionDurationMs: 43_200_000 },
       webhooks: {},
       logging: { level: "info", format: "json" },
@@ -53,6 +60,15 @@ describe("the server configuration", () => {
     expect(config.logging.level).toBe("warn");
     expect(config.runtime.preparedSandboxes).toBe(2);
     expect(config.observability.metricsEnabled).toBe(false);
+  });
+
+  it("takes networks as a list or separated by commas, and refuses what is none", () => {
+    const cidrs = ["203.0.113.0/24", "2001:db8::/32"];
+    const of = (sources: ServerConfigSources) => parseServerConfig(sources).kubernetes.egressCidrs;
+    expect(of({ document: { kubernetes: { egress_cidrs: cidrs } } })).toEqual(cidrs);
+    expect(of({ env: { DANUBE_KUBERNETES_EGRESS_CIDRS: cidrs.join(", ") } })).toEqual(cidrs);
+    const problems = problemsOf({ env: { DANUBE_KUBERNETES_EGRESS_CIDRS: "203.0.113.0" } });
+    expect(problems).toMatchObject([{ key: "kubernetes.egress_cidrs", fix: expect.stringContaining("/24") }]);
   });
 
   it("reads values from files that the environment or the document names, without the newline at the end", () => {

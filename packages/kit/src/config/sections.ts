@@ -15,6 +15,11 @@ const flag = z.union([
   z.boolean(),
   z.stringbool({ truthy: ["true", "1", "yes", "on"], falsy: ["false", "0", "no", "off"] }),
 ]);
+/** Networks, as a list or, in the environment, separated by commas. */
+const cidrs = z.preprocess(
+  (value) => (typeof value === "string" ? value.split(",").map((part) => part.trim()) : value),
+  z.array(z.union([z.cidrv4(), z.cidrv6()], { error: 'write networks such as "203.0.113.0/24"' })),
+);
 const count = z.coerce.number().int().min(0);
 
 export const sections = {
@@ -43,6 +48,10 @@ export const sections = {
     namespace_system: text.default("danube-system"),
     namespace_jobs: text.default("danube-jobs"),
     coordinator_image: text.optional(),
+    egress_policy: z.enum(["enforced", "off"], { error: 'write "enforced" or "off"' }).default("enforced"),
+    egress_cidrs: cidrs.default([]),
+    image_pull_grace: durationMs.prefault("30s"),
+    unschedulable_grace: durationMs.prefault("10m"),
   }),
   auth: z.object({
     issuer: httpUrl.optional(),

@@ -39,6 +39,14 @@ export interface ServerConfig {
     readonly namespaceSystem: string;
     readonly namespaceJobs: string;
     readonly coordinatorImage?: string;
+    /** Whether the network policies of jobs are made, or removed and left to somebody else. */
+    readonly egressPolicy: "enforced" | "off";
+    /** Networks that jobs may reach where there is no Cilium to know names, such as `203.0.113.0/24`. */
+    readonly egressCidrs: readonly string[];
+    /** How long an image may fail to be pulled before that ends the job. */
+    readonly imagePullGraceMs: number;
+    /** How long a job may find no node, or no room in its namespace's quota, before that ends it. */
+    readonly unschedulableGraceMs: number;
   };
   readonly auth: {
     /** Absent: there is no login, only API tokens. */
@@ -89,6 +97,10 @@ export function toServerConfig(parsed: ParsedSections): ServerConfig {
       namespaceSystem: kubernetes.namespace_system,
       namespaceJobs: kubernetes.namespace_jobs,
       coordinatorImage: kubernetes.coordinator_image,
+      egressPolicy: kubernetes.egress_policy,
+      egressCidrs: kubernetes.egress_cidrs,
+      imagePullGraceMs: kubernetes.image_pull_grace,
+      unschedulableGraceMs: kubernetes.unschedulable_grace,
     },
     auth: {
       issuer: auth.issuer,
