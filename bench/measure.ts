@@ -31,3 +31,22 @@ export async function residentMiB(processId: number): Promise<number> {
   const status = await readFile(`/proc/${processId}/status`, "utf8");
   return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? Number.NaN) / 1024;
 }
+
+/** Watches a process' resident memory until `stop`, which tells the highest value seen, in MiB. */
+export function watchResidentMiB(processId: number): { stop(): number } {
+  let peak = 0;
+  const timer = setInterval(() => {
+    residentMiB(processId).then(
+      (now) => {
+        peak = Math.max(peak, now);
+      },
+      () => clearInterval(timer), // the process is gone
+    );
+  }, 50);
+  return {
+    stop() {
+      clearInterval(timer);
+      return peak;
+    },
+  };
+}

@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Measure, median, residentMiB } from "../measure.ts";
+import { type Measure, median, residentMiB, watchResidentMiB } from "../measure.ts";
 import { startPipelineBench } from "../pipeline-bench.ts";
 
 const sizeMiB = 512;
@@ -20,23 +20,19 @@ export const outputThroughput: Measure = async (note) => {
       await bench.danube.api.setSecret(`SECRET_${index}`, `value-${index}-${"k9Xz".repeat(6)}`);
     await bench.runOnce("output");
     const before = await residentMiB(bench.danube.process.pid);
-    let peak = before;
-    const watch = setInterval(
-      () => void residentMiB(bench.danube.process.pid).then((now) => (peak = Math.max(peak, now))),
-      50,
-    );
+    const watch = watchResidentMiB(bench.danube.process.pid);
     const rates: number[] = [];
     for (let round = 0; round < 3; round += 1) {
       const { job } = await bench.runOnce("output");
-      const { steps, logSizeBytes } = await bench.danube.api.job(job.id);
-      if (logSizeBytes !== statSync(file).size)
-        throw new Error(`the log has ${logSizeBytes} bytes of ${statSync(file).size}`);
-      const [step] = steps;
+      const [step] = (await bench.danube.api.job(job.id)).steps;
+      const loggedBytes = (step?.logOffsetEnd ?? 0) - (step?.logOffsetStart ?? 0);
+      if (loggedBytes !== statSync(file).size)
+        throw new Error(`the log has ${loggedBytes} bytes of ${statSync(file).size}`);
       rates.push(
         (sizeMiB * 1.048576) / ((Date.parse(step?.finishedAt ?? "") - Date.parse(step?.startedAt ?? "")) / 1_000),
       );
     }
-    clearInterval(watch);
+    const peak = watch.stop();
     const rate = median(rates);
     const floor = floorRate(file, directory);
     note(`P5: ${rates.map((value) => value.toFixed(0)).join(" ")} MB/s; ${before.toFixed(0)} → ${peak.toFixed(0)} MiB`);

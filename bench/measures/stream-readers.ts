@@ -6,7 +6,7 @@ import { createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { deliver, type GitRepository, githubPush, webhookSecret } from "@danube/e2e/harness";
-import { type Measure, ms, percentile, residentMiB } from "../measure.ts";
+import { type Measure, ms, percentile, residentMiB, watchResidentMiB } from "../measure.ts";
 import { startPipelineBench } from "../pipeline-bench.ts";
 
 const readers = 1_000;
@@ -35,13 +35,9 @@ export const streamReaders: Measure = async (note) => {
       const { writeFileSync } = await import("node:fs");
       writeFileSync(join(workspace, "go"), "");
     });
-    let peak = before;
-    const watch = setInterval(
-      () => void residentMiB(danube.process.pid).then((now) => (peak = Math.max(peak, now))),
-      100,
-    );
+    const watch = watchResidentMiB(danube.process.pid);
     const found = await latencies;
-    clearInterval(watch);
+    const peak = watch.stop();
     const expected = readers * eventsPerSecond * seconds;
     if (found.received < expected) throw new Error(`readers saw ${found.received} of ${expected} lines`);
     const floor = await floorLatency();
