@@ -50,6 +50,7 @@ export async function up(options: UpOptions, { output, environment, signal }: Up
       metrics,
     });
     stops.push(() => local.stop());
+    hideFromGit(config.server.dataDirectory);
     const { controlPlane, paths } = local;
     const services = { queries: controlPlane.queries, commands: controlPlane.commands, changes: controlPlane.changes };
 
@@ -109,6 +110,15 @@ function readConfig(options: UpOptions, environment: UpSurroundings["environment
         : { DANUBE_CONFIG_REPO_URL: options.blueprint, DANUBE_CONFIG_REPO_BRANCH: options.blueprintBranch }),
     },
   });
+}
+
+/** The directory lies in somebody's repository as often as not, and has keys in it. */
+export function hideFromGit(dataDirectory: string): void {
+  try {
+    writeFileSync(join(dataDirectory, ".gitignore"), "*\n", { flag: "wx" });
+  } catch {
+    // It is there already, or there is no room for it.
+  }
 }
 
 function toBlueprintSource({ configRepo, server }: ServerConfig) {
