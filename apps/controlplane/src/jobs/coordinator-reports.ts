@@ -31,7 +31,7 @@ export async function appendPipelineLog(
   { offset, text, final }: { readonly offset: number; readonly text: string; readonly final: boolean },
 ): Promise<number> {
   try {
-    const source = (await runner.log.open()).source(pipelineSourceName);
+    const source = (await runner.openLog()).source(pipelineSourceName);
     const bytes = Buffer.from(text, "utf8");
     await source.append(offset, bytes);
     if (final) await source.end(offset + bytes.length);

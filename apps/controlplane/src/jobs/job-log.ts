@@ -5,9 +5,15 @@ import type { JobEnvironment } from "./job-environment.ts";
 
 export interface JobLog {
   readonly redactor: Redactor;
-  /** The log, open for writing. Rejects with `job_not_active` once it was closed. */
+  /**
+   * The log, open for writing. Rejects with `job_not_active` once it was closed, and with `corrupt` when it cannot be gone on
+   * with.
+   */
   open(): Promise<JobLogWriter>;
-  /** Ends every source: nothing may follow. Durable when it resolves. Nothing happens if there is no log. */
+  /**
+   * Ends every source: nothing may follow. Durable when it resolves. Nothing happens if there is no log. Rejects with `corrupt`
+   * when less of it is left than was acknowledged.
+   */
   complete(): Promise<void>;
   /** Writes what is pending and closes the files. `final` tells watchers that nothing follows. */
   close(options: { readonly final: boolean }): Promise<void>;
@@ -17,6 +23,8 @@ export function createJobLog(
   environment: Pick<JobEnvironment, "feed" | "logsDirectory" | "metrics" | "clock">,
   jobId: string,
   secrets: ReadonlyMap<string, string>,
+  /** How many bytes of the log earlier processes have told to be safe. */
+  acknowledgedBytes: number,
 ): JobLog {
   const { feed, logsDirectory, metrics, clock } = environment;
   const redactor = createRedactor([...secrets].map(([name, value]) => ({ name, value })));
@@ -38,6 +46,11 @@ export function createJobLog(
       await reader.close();
     }
   };
+  const checkWhole = (sizeBytes: number) => {
+    if (sizeBytes >= acknowledgedBytes) return;
+    const message = `The job's log has lost what was stored: ${sizeBytes} bytes are left of ${acknowledgedBytes}.`;
+    throw new DanubeError("corrupt", message, { ids: { jobId } });
+  };
   return {
     redactor,
     open() {
@@ -49,21 +62,23 @@ export function createJobLog(
         redactor,
         onGrowth,
         now: () => clock.now().getTime(),
-      }).then(
-        (writer) => {
+      })
+        .then(async (writer) => {
           seenBytes = writer.sizeBytes;
+          if (seenBytes < acknowledgedBytes) await writer.close();
+          checkWhole(seenBytes);
           return writer;
-        },
-        (error: unknown) => {
+        })
+        .catch((error: unknown) => {
           opening = undefined;
           throw error;
-        },
-      );
+        });
       return opening;
     },
     async complete() {
       const writer = await opening;
-      if (!writer || closed) return;
+      if (closed) return;
+      if (!writer) return checkWhole(acknowledgedBytes === 0 ? 0 : await storedSize());
       await writer.endAll();
       await writer.sync();
     },

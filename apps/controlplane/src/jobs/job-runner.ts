@@ -5,8 +5,9 @@
 // makes a new one from the rows and the sandbox.
 //
 // Longer than other files: what a job's events set off belongs together, and what could be taken out has files of its own.
-import { getJobRun, getPipelineOfJob, type JobRecord } from "@danube/db/write";
+import { getJobRun, getPipelineOfJob, type JobRecord, listSteps } from "@danube/db/write";
 import { assertNever, DanubeError, isDanubeError, isFinal, type Job, type PipelineDocument } from "@danube/protocol";
+import type { JobLogWriter } from "@danube/logs";
 import type { SandboxObservation } from "@danube/runtime";
 import { loadJobSecrets } from "../secrets/job-secrets.ts";
 import { type AppliedEvent, applyEvent, type JobHappening, stateOf } from "./apply-event.ts";
@@ -70,13 +71,15 @@ export class JobRunner {
     this.secrets = writer.read((transaction) => loadJobSecrets(transaction, environment.cipher, record.job));
     this.#workspaceDirectory = writer.read((transaction) => getJobRun(transaction, this.jobId)).workspaceDirectory;
     this.#authorization = authorizationOf(environment, record.job, this.pipeline, this.secrets);
-    this.log = createJobLog(environment, this.jobId, this.secrets);
+    const steps = writer.read((transaction) => listSteps(transaction, this.jobId));
+    const acknowledgedBytes = steps.reduce((most, { logOffsetEnd = 0 }) => Math.max(most, logOffsetEnd), 0);
+    this.log = createJobLog(environment, this.jobId, this.secrets, acknowledgedBytes);
     this.steps = new JobSteps({
       environment,
       jobId: this.jobId,
       pipeline: this.pipeline,
       signal: this.#over.signal,
-      log: () => this.log.open(),
+      log: () => this.openLog(),
       ready: this.#ready.promise,
       mask: (text) => this.mask(text),
       onFailure: (message) => void this.handle({ type: "infrastructureFailed", message }),
@@ -114,6 +117,16 @@ export class JobRunner {
   /** Text as people may see it. */
   mask(text: string): string {
     return this.log.redactor.redactText(text);
+  }
+
+  /** The job's log, open for writing. A damaged one ends the job: nobody could tell what is missing in it. */
+  async openLog(): Promise<JobLogWriter> {
+    try {
+      return await this.log.open();
+    } catch (error) {
+      if (isDanubeError(error, "corrupt")) void this.handle({ type: "infrastructureFailed", message: error.message });
+      throw error;
+    }
   }
 
   /** Begins an admitted job: its commit, its sandbox. */

@@ -248,6 +248,8 @@ export class RunningStep {
     else if (exit.sizes.stdout !== 0)
       throw this.#violation("It counts captured output of a step that captures nothing.");
     const log = await host.log();
+    // Looked at before the sync: what comes meanwhile of other steps is not on the disk yet.
+    const logOffsetEnd = log.sizeBytes;
     await log.sync();
     const result = resultOfExit({
       exitCode: exit.exitCode,
@@ -257,7 +259,7 @@ export class RunningStep {
       outOfMemory: exit.outOfMemory,
     });
     const reason = exit.outOfMemory && result.status === "failure" ? "oom_killed" : undefined;
-    await host.recordEnd(this.description.stepId, { result, logOffsetEnd: log.sizeBytes, reason });
+    await host.recordEnd(this.description.stepId, { result, logOffsetEnd, reason });
     this.#result = result;
     this.release();
     return result;

@@ -1,4 +1,6 @@
 // Steps over real RPC, with a Coordinator that the test plays and a driver that runs nothing.
+import { rm, truncate } from "node:fs/promises";
+import path from "node:path";
 import { newId } from "@danube/kit";
 import { DanubeError } from "@danube/protocol";
 import { describe, expect, test } from "vitest";
@@ -207,6 +209,26 @@ describe("a step that goes wrong on our side", () => {
     harness.driver.failNext("exec", new DanubeError("sandbox_missing", "The job has no sandbox."));
     await harness.clock.advance(20_000);
     expect(await harness.ended(job.id)).toMatchObject({ status: "failure", reason: "infra_lost" });
+  });
+
+  test.each([
+    ["that is gone", async (file: string) => await rm(file)],
+    ["that lost its end", async (file: string) => await truncate(file, 3)],
+  ])("a log %s ends the job as infra_lost: its output was acknowledged", async (_what, harm) => {
+    await using harness = await Harness.start();
+    const { job, coordinator } = await harness.startJob();
+    const idle = await harness.startJob();
+    for (const one of [coordinator, idle.coordinator])
+      expect(await (await one.runStep()).finish("stored\n", 0)).toMatchObject({ status: "success" });
+    await harness.restart(async () => {
+      for (const id of [job.id, idle.job.id])
+        for (const ending of ["log", "idx"]) await harm(path.join(harness.dataDirectory, "logs", `${id}.${ending}`));
+    });
+    // One goes on with another step, the other one ends.
+    await expect(coordinator.openStep().next("accepted")).rejects.toMatchObject({ code: expect.any(String) });
+    await idle.coordinator.client.reportStatus(success);
+    for (const id of [job.id, idle.job.id])
+      expect(await harness.ended(id)).toMatchObject({ status: "failure", reason: "infra_lost" });
   });
 
   test("a launch that can't ever work ends the job as infra_lost and says why", async () => {
