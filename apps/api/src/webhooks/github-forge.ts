@@ -8,7 +8,9 @@ import { isGithubSignature } from "./signature.ts";
 export function createGithubForge(secrets: readonly string[]): WebhookForge {
   return {
     forge: "github",
-    mayBeAuthentic: (headers) => headerOf(headers, "x-hub-signature-256") !== undefined,
+    // Without a secret nothing can be authentic: then no stranger's body is even read.
+    mayBeAuthentic: (headers) =>
+      secrets.some((secret) => secret !== "") && headerOf(headers, "x-hub-signature-256") !== undefined,
     isAuthentic: (headers, body) => isGithubSignature(headerOf(headers, "x-hub-signature-256"), body, secrets),
     eventName: (headers) => headerOf(headers, "x-github-event") ?? "",
     deliveryId: (headers) => headerOf(headers, "x-github-delivery"),
