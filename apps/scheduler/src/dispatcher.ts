@@ -26,6 +26,7 @@ import type { Configuration } from "./configuration.ts";
 import { conflictKeyOf } from "./decide/conflict-key.ts";
 import { decide, type Decision } from "./decide/decide.ts";
 import { createRecentIds } from "./recent-ids.ts";
+import { createWaitingTriggers } from "./waiting-triggers.ts";
 
 export interface DispatcherDependencies {
   readonly queries: Pick<Queries, "getConfiguration" | "listActiveJobs" | "listUndecidedTriggers" | "getJob">;
@@ -60,11 +61,9 @@ export function createDispatcher(dependencies: DispatcherDependencies): Dispatch
   const { queries, commands, clock, logger, newId } = dependencies;
   let configuration: Configuration | undefined;
   let queue: JobQueue | undefined;
-  /** Triggers to decide, in order, with the key that keeps those apart that must be decided one after the other. */
-  const waiting = new Map<string, { readonly trigger: Trigger; readonly key: string | undefined }>();
+  const waiting = createWaitingTriggers();
   const decided = createRecentIds(10_000);
   const refusals = new Map<string, number>();
-  const busyKeys = new Set<string>();
   let early: Change[] = [];
   let inFlight = 0;
   let isLoading = false;
@@ -171,7 +170,7 @@ export function createDispatcher(dependencies: DispatcherDependencies): Dispatch
   }
 
   function enqueue(trigger: Trigger): void {
-    waiting.set(trigger.id, { trigger, key: conflictKeyOf(trigger) });
+    waiting.add(trigger, conflictKeyOf(trigger));
   }
 
   function begin(work: Promise<void>): void {
@@ -208,16 +207,10 @@ export function createDispatcher(dependencies: DispatcherDependencies): Dispatch
   }
 
   function decideAll(queue: JobQueue, configuration: Configuration): void {
-    for (const { trigger, key } of waiting.values()) {
-      if (inFlight >= mostAtOnce) return;
-      if (key !== undefined && busyKeys.has(key)) continue;
-      if (key !== undefined) busyKeys.add(key);
-      waiting.delete(trigger.id);
-      begin(
-        decideOne(queue, configuration, trigger).finally(() => {
-          if (key !== undefined) busyKeys.delete(key);
-        }),
-      );
+    while (inFlight < mostAtOnce) {
+      const taken = waiting.take();
+      if (taken === undefined) return;
+      begin(decideOne(queue, configuration, taken.trigger).finally(() => taken.release()));
     }
   }
 
