@@ -1,6 +1,6 @@
 // Many transactions, one commit: a commit costs a write to the disk, whatever is in it.
 //
-// Transactions wait until the event loop has handled all input that was there (setImmediate), then run in one SQLite
+// Transactions wait until a turn of the event loop brought no further one, 2 ms at the most, then run in one SQLite
 // transaction, each in a savepoint of its own. So a lone one is committed at once, and those of many requests that came
 // together, or while the commit before blocked, share one.
 import { isDanubeError } from "@danube/protocol";
@@ -11,6 +11,8 @@ import type { WriteTransaction } from "../sql/transaction.ts";
 
 /** How long one commit may gather transactions before others get their turn of the event loop. */
 const batchBudgetMs = 10;
+/** How long transactions that keep coming are waited for: less than a commit costs on most disks. */
+const gatherMs = 2;
 
 export interface GroupCommit {
   /** See Writer.transaction. `admit` is asked right before the work runs, and throws if it may not. */
@@ -53,10 +55,19 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
   const schedule = (): void => {
     if (scheduled || queue.length === 0) return;
     scheduled = true;
-    setImmediate(() => {
+    const untilMs = options.monotonicMs() + gatherMs;
+    // One at the first turn is a lone one; two may be the first of many.
+    let seen = 1;
+    const gather = (): void => {
+      if (queue.length > seen && options.monotonicMs() < untilMs) {
+        seen = queue.length;
+        setImmediate(gather);
+        return;
+      }
       scheduled = false;
       runBatch(options.monotonicMs() + batchBudgetMs);
-    });
+    };
+    setImmediate(gather);
   };
 
   const runBatch = (untilMs: number): void => {
