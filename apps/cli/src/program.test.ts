@@ -5,7 +5,7 @@ import { runProgram } from "./program.ts";
 /** Runs a command line that ends before it talks to a server, and returns what it said. */
 async function runWith(...argv: string[]): Promise<{ exitCode: number; stderr: string }> {
   let stderr = "";
-  const stream = (take: (text: string) => void) => ({ write: (text: string) => (take(text), true) });
+  const stream = (take: (text: string) => void) => ({ write: (text: string) => (take(text), true), on: () => {} });
   const exitCode = await runProgram(argv, {
     env: {},
     cwd: () => "/",

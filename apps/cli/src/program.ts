@@ -22,8 +22,13 @@ export async function runProgram(argv: readonly string[], process: Process): Pro
   // The first signal asks; a second one of the same kind, with nobody listening any more, ends the process.
   const onInterrupt = () => interruption.abort("SIGINT");
   const onTerminate = () => interruption.abort("SIGTERM");
+  // The terminal is closed, or nobody reads any more, as with `| head`: what is under way still ends in order.
+  const onHangup = () => interruption.abort("SIGHUP");
+  const onOutputLost = () => interruption.abort("SIGPIPE");
   process.once("SIGINT", onInterrupt);
   process.once("SIGTERM", onTerminate);
+  process.once("SIGHUP", onHangup);
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", onOutputLost);
   let exitCode: ExitCode = exitCodes.ok;
 
   /** Wraps an action so that its result becomes the exit code. */
@@ -250,6 +255,7 @@ export async function runProgram(argv: readonly string[], process: Process): Pro
   } finally {
     process.off("SIGINT", onInterrupt);
     process.off("SIGTERM", onTerminate);
+    process.off("SIGHUP", onHangup);
   }
 }
 
