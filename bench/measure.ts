@@ -35,14 +35,11 @@ export async function residentMiB(processId: number): Promise<number> {
 /** Watches a process' resident memory until `stop`, which tells the highest value seen, in MiB. */
 export function watchResidentMiB(processId: number): { stop(): number } {
   let peak = 0;
-  const timer = setInterval(() => {
-    residentMiB(processId).then(
-      (now) => {
-        peak = Math.max(peak, now);
-      },
-      () => clearInterval(timer), // the process is gone
-    );
-  }, 50);
+  const look = async (): Promise<void> => {
+    const now = await residentMiB(processId).catch(() => 0); // the process may be gone
+    peak = Math.max(peak, now);
+  };
+  const timer = setInterval(() => void look(), 50);
   return {
     stop() {
       clearInterval(timer);
