@@ -58,8 +58,8 @@ function accepted(reading: WebhookReading): TriggerEvent {
   if (reading.result === "ignored") throw new Error(`ignored: ${reading.detail}`);
   return TriggerEvent.parse(reading.event);
 }
-const keyOf = (payload: unknown) => {
-  const reading = readGitlabEvent(payload);
+const keyOf = (payload: unknown, occasion?: string) => {
+  const reading = readGitlabEvent(payload, occasion);
   return reading.result === "accepted" ? reading.deduplicationKey : undefined;
 };
 
@@ -77,6 +77,12 @@ describe("push", () => {
       actor: "mona",
       changedPaths: ["src/a.ts"],
     });
+  });
+
+  test("the same branch pushed to the same commit again, after it went back, is another happening", () => {
+    expect(keyOf(push(), "one")).toBe(keyOf(push(), "one"));
+    expect(keyOf(push(), "two")).not.toBe(keyOf(push(), "one"));
+    expect(keyOf(push())).toBe(keyOf(push()));
   });
 
   test("of an annotated tag runs on the commit, not on the tag object", () => {

@@ -65,15 +65,16 @@ const MergeRequestPayload = z.object({
 
 /**
  * Reads an authentic delivery. Never throws, whatever `payload` is. The kind of event is taken from the payload, which the
- * signature covers, not from the X-Gitlab-Event header; system hooks carry it as `event_name`.
+ * signature covers, not from the X-Gitlab-Event header; system hooks carry it as `event_name`. `occasion` is GitLab's id of the
+ * happening (X-Gitlab-Event-UUID), the same for all hooks that it calls: payloads of pushes hold nothing of the kind.
  */
-export function readGitlabEvent(payload: unknown): WebhookReading {
+export function readGitlabEvent(payload: unknown, occasion = ""): WebhookReading {
   const kind = KindOfPayload.safeParse(payload);
   const name = kind.data?.object_kind ?? kind.data?.event_name;
   switch (name) {
     case "push":
     case "tag_push":
-      return readPush(payload, name);
+      return readPush(payload, name, occasion);
     case "merge_request":
       return readMergeRequest(payload);
     case undefined:
@@ -85,7 +86,7 @@ export function readGitlabEvent(payload: unknown): WebhookReading {
 
 const KindOfPayload = z.object({ object_kind: optionally(z.string()), event_name: optionally(z.string()) });
 
-function readPush(payload: unknown, kind: "push" | "tag_push"): WebhookReading {
+function readPush(payload: unknown, kind: "push" | "tag_push", occasion: string): WebhookReading {
   const parsed = PushPayload.safeParse(payload);
   if (!parsed.success) return ignored(unlike(kind, parsed.error));
   const push = parsed.data;
@@ -112,7 +113,9 @@ function readPush(payload: unknown, kind: "push" | "tag_push"): WebhookReading {
         ? completePaths(commits, push.after)
         : undefined,
   };
-  const key = deduplicationKey("gitlab", "push", [identityOf(push.project), push.ref, push.before, push.after]);
+  // A branch may be pushed forth, back and forth again: the third push is not the first one, although it looks alike.
+  const parts = [identityOf(push.project), push.ref, push.before, push.after, occasion];
+  const key = deduplicationKey("gitlab", "push", parts);
   return { result: "accepted", event, deduplicationKey: key };
 }
 

@@ -36,16 +36,16 @@ export function createGitlabForge(
       return isStandardWebhook(standard, body, gitlabSigningSecrets, clock.now().getTime());
     },
     eventName: (headers) => headerOf(headers, "x-gitlab-event") ?? "",
-    // Not X-Gitlab-Event-UUID: all events of one push share it.
+    // Not X-Gitlab-Event-UUID: all hooks share it, and a delivery that is sent again has another one.
     deliveryId: (headers) => headerOf(headers, "webhook-id") ?? headerOf(headers, "idempotency-key"),
-    read(_headers, body) {
+    read(headers, body) {
       let payload: unknown;
       try {
         payload = JSON.parse(body.toString());
       } catch {
         return ignored("The delivery's body is not JSON.");
       }
-      return readGitlabEvent(payload);
+      return readGitlabEvent(payload, headerOf(headers, "x-gitlab-event-uuid"));
     },
   };
 }
