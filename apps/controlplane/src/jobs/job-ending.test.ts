@@ -262,6 +262,18 @@ describe("a pipeline's own failure", () => {
     });
   });
 
+  test("tells no secret either when a runtime repeats the Coordinator's last words", async () => {
+    await using harness = await Harness.start();
+    await harness.app.commands.setSecret({ name: "TOKEN", pipelineName: "app", value: "hunter2!", actor });
+    const { job } = await harness.startJob();
+    harness.driver.endSandbox(job.id, { message: "The Coordinator ended with exit code 1: Error: hunter2!" });
+    expect(await harness.ended(job.id)).toMatchObject({
+      reason: "infra_lost",
+      message: expect.stringMatching(/exit code 1: Error: \*\*\*$/),
+    });
+    expect(await harness.everything()).not.toContain("hunter2");
+  });
+
   test("is told in a sentence, however long a hostile pipeline makes it", async () => {
     await using harness = await Harness.start();
     const { job, coordinator } = await harness.startJob();

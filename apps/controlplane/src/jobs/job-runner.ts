@@ -182,8 +182,10 @@ export class JobRunner {
 
   /** Lets `happening` happen, and carries its effects out. Rejects when it could not be stored. */
   async apply(happening: JobHappening): Promise<AppliedEvent> {
+    // Whatever a runtime says may hold a Coordinator's last words, and those what the pipeline file printed.
+    const told = "message" in happening ? { ...happening, message: this.mask(happening.message) } : happening;
     const applied = await this.#environment.committer.commit(
-      (transaction, emit) => applyEvent(transaction, emit, this.jobId, happening, this.#environment),
+      (transaction, emit) => applyEvent(transaction, emit, this.jobId, told, this.#environment),
       { essential: true },
     );
     this.adopt(applied);
