@@ -308,9 +308,11 @@ describe("a step's time", () => {
     const accepted = step.next("accepted");
     await harness.clock.untilTimers(3);
     let isAccepted = false;
-    void accepted.then(() => {
+    const noteAccepted = async (): Promise<void> => {
+      await accepted;
       isAccepted = true;
-    });
+    };
+    void noteAccepted();
     // However long the pauses between the tries are: more of them than the step's own time go by.
     const waits = () => !isAccepted;
     while (waits()) await harness.clock.advance(500);
