@@ -3,12 +3,15 @@
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { accessRules } from "@danube/runtime-kubernetes";
+import { openTestCluster } from "@danube/runtime-kubernetes/testing";
 import { type DanubeServices, startDanubeServices } from "./danube-services.ts";
 import { createBlueprint } from "./blueprint.ts";
 import { webhookSecret } from "./danube-up.ts";
 import { createGitRepository, type GitRepository } from "./git-repository.ts";
 import { startGitServer } from "./git-server.ts";
+import { type KubernetesProxy, startKubernetesProxy } from "./kubernetes-proxy.ts";
 import { apply, buildImage, kubectl, nodeAddress } from "./kubectl.ts";
 import { deliver, githubPush } from "./webhook.ts";
 
@@ -20,6 +23,8 @@ export interface ClusterPipeline {
 }
 
 export interface DanubeCluster extends DanubeServices {
+  /** What stands between the control plane and the API server. */
+  readonly kubernetes: KubernetesProxy;
   readonly namespaceJobs: string;
   /** Pushes a commit to the pipeline's repository, delivers the webhook and resolves to the job's id. */
   push(pipeline: string): Promise<string>;
@@ -56,11 +61,12 @@ export async function startDanubeCluster(options: DanubeClusterOptions): Promise
   createBlueprint(Object.fromEntries(specs), options.config, root);
   // Tells the Pods of this run from those of others.
   const instance = `danube-${Date.now().toString(36)}`;
+  const { kubeconfig, proxy } = await makeAccount(namespaceJobs);
   const services = await startDanubeServices({
     blueprintUrl: `${git.url}/blueprint.git`,
     rpcHost: nodeAddress,
     env: {
-      KUBECONFIG: await makeAccount(namespaceJobs),
+      KUBECONFIG: kubeconfig,
       DANUBE_RUNTIME_TYPE: "kubernetes",
       DANUBE_KUBERNETES_NAMESPACE_SYSTEM: instance,
       DANUBE_KUBERNETES_NAMESPACE_JOBS: namespaceJobs,
@@ -74,13 +80,19 @@ export async function startDanubeCluster(options: DanubeClusterOptions): Promise
     if (found === undefined) throw new Error(`There is no pipeline ${name}.`);
     return found;
   };
-  const objectsOf = async (jobId: string): Promise<string[]> =>
-    (await kubectl("get", "pods,secrets", "-n", namespaceJobs, "-l", `danube.dev/job-id=${jobId}`, "-o", "name"))
-      .split("\n")
-      .filter((line) => line !== "");
+  const { core } = openTestCluster();
+  const objectsOf = async (jobId: string): Promise<string[]> => {
+    const query = { namespace: namespaceJobs, labelSelector: `danube.dev/job-id=${jobId}` };
+    const [pods, secrets] = await Promise.all([core.listNamespacedPod(query), core.listNamespacedSecret(query)]);
+    return [
+      ...pods.items.map((it) => `Pod ${it.metadata?.name}`),
+      ...secrets.items.map((it) => `Secret ${it.metadata?.name}`),
+    ];
+  };
 
   return {
     ...services,
+    kubernetes: proxy,
     namespaceJobs,
     repository,
     objectsOf,
@@ -91,12 +103,10 @@ export async function startDanubeCluster(options: DanubeClusterOptions): Promise
       return (await services.api.jobWhere((job) => job.trigger.commitSha === sha)).id;
     },
     async nothingLeft(jobId) {
-      const labels = ["-n", namespaceJobs, "-l", `danube.dev/job-id=${jobId}`];
-      await kubectl("wait", "--for=delete", "pod", ...labels, "--timeout=30s");
-      for (const end = Date.now() + 5_000; ; ) {
-        const left = await objectsOf(jobId); // the Secret goes right after the Pod
+      for (const end = Date.now() + 30_000; ; await delay(250)) {
+        const left = await objectsOf(jobId);
         if (left.length === 0) return;
-        if (Date.now() > end) throw new Error(`There is still ${left.join(", ")}.`);
+        if (Date.now() > end) throw new Error(`30 s after the job's end there is still ${left.join(", ")}.`);
       }
     },
     async logHas(jobId, text) {
@@ -119,13 +129,14 @@ export async function startDanubeCluster(options: DanubeClusterOptions): Promise
         `danube.dev/instance=${instance}`,
         "--wait=false",
       );
+      await proxy.close();
       await git.stop();
     },
   };
 }
 
-/** The ServiceAccount, and a kubeconfig that is it and nobody else. */
-async function makeAccount(namespaceJobs: string): Promise<string> {
+/** The ServiceAccount, and a kubeconfig that is it and nobody else, by way of a proxy. */
+async function makeAccount(namespaceJobs: string): Promise<{ kubeconfig: string; proxy: KubernetesProxy }> {
   const namespace = "danube-system";
   const name = "danube-controlplane";
   const rbac = "rbac.authorization.k8s.io";
@@ -158,17 +169,24 @@ async function makeAccount(namespaceJobs: string): Promise<string> {
   const path = `/api/v1/namespaces/${namespace}/serviceaccounts/${name}/token`;
   const answer = JSON.parse(await kubectl("create", "--raw", path, "-f", body)) as { status: { token: string } };
   const admin = JSON.parse(await kubectl("config", "view", "--raw", "--minify", "-o", "json")) as {
-    clusters: { name: string }[];
+    clusters: { cluster: { server: string; "certificate-authority-data": string } }[];
   };
+  const cluster = admin.clusters[0]?.cluster;
+  if (cluster === undefined) throw new Error("The kubeconfig names no cluster.");
+  const proxy = await startKubernetesProxy({
+    server: cluster.server,
+    authority: cluster["certificate-authority-data"],
+    token: answer.status.token,
+  });
   const kubeconfig = join(directory, "kubeconfig");
   const config = {
     apiVersion: "v1",
     kind: "Config",
-    clusters: admin.clusters,
-    users: [{ name, user: { token: answer.status.token } }],
-    contexts: [{ name, context: { cluster: admin.clusters[0]?.name, user: name } }],
+    clusters: [{ name, cluster: { server: proxy.url, "insecure-skip-tls-verify": true } }],
+    users: [{ name, user: {} }],
+    contexts: [{ name, context: { cluster: name, user: name } }],
     "current-context": name,
   };
   writeFileSync(kubeconfig, JSON.stringify(config), { mode: 0o600 });
-  return kubeconfig;
+  return { kubeconfig, proxy };
 }

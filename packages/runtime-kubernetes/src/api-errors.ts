@@ -26,7 +26,7 @@ export function messageOf(error: unknown): string {
 
 /** Whether the namespace's ResourceQuota said no: there may be room later. */
 export function isQuotaRefusal(error: unknown): boolean {
-  return statusOf(error) === 403 && /exceeded quota/i.test(messageOf(error));
+  return statusOf(error) === 403 && /exceeded quota|status unknown for quota/i.test(messageOf(error));
 }
 
 /** A refusal to create a sandbox as our error: quota and admission are somebody's decision, the rest is trouble. */

@@ -6,6 +6,8 @@ export type PodProblem = "image_pull" | "unschedulable";
 export interface PodProblems {
   /** Notes that the job has this problem now; undefined for none. Tells whether its grace is over. */
   isOver(jobId: string, problem: PodProblem | undefined): boolean;
+  /** The best sentence there is for the problem that was noted: this one, or the one before if this one is vague. */
+  describe(jobId: string, message: string, isVague: boolean): string;
   forget(jobId: string): void;
   /** Forgets all. */
   clear(): void;
@@ -18,8 +20,15 @@ export interface PodProblemsOptions {
   readonly onOver: (jobId: string) => void;
 }
 
+interface Noted {
+  readonly problem: PodProblem;
+  readonly sinceMs: number;
+  readonly cancel: Cancel;
+  message?: string;
+}
+
 export function createPodProblems({ clock, gracesMs, onOver }: PodProblemsOptions): PodProblems {
-  const known = new Map<string, { readonly problem: PodProblem; readonly sinceMs: number; readonly cancel: Cancel }>();
+  const known = new Map<string, Noted>();
 
   function forget(jobId: string): void {
     known.get(jobId)?.cancel();
@@ -37,6 +46,12 @@ export function createPodProblems({ clock, gracesMs, onOver }: PodProblemsOption
       const cancel = clock.setTimeout(() => onOver(jobId), gracesMs[problem] + 50);
       known.set(jobId, { problem, sinceMs: clock.monotonicMs(), cancel });
       return gracesMs[problem] <= 0;
+    },
+    describe(jobId, message, isVague) {
+      const noted = known.get(jobId);
+      if (noted === undefined) return message;
+      if (noted.message === undefined || !isVague) noted.message = message;
+      return noted.message;
     },
     forget,
     clear() {

@@ -221,7 +221,7 @@ function workerContainerOf(name: string, worker: WorkerSpec, spec: SandboxSpec, 
       { name: "TMPDIR", value: `${podPaths.home}/tmp` },
     ],
     securityContext: securityContextOf(worker.run_as, settings),
-    resources: worker.resources ?? { requests: { cpu: "100m", memory: "128Mi" } },
+    resources: resourcesOf(worker),
     volumeMounts: [
       { name: "workspace", mountPath: podPaths.workspace },
       { name: "run", mountPath: podPaths.run },
@@ -229,6 +229,22 @@ function workerContainerOf(name: string, worker: WorkerSpec, spec: SandboxSpec, 
       { name: "home", mountPath: podPaths.home },
     ],
   };
+}
+
+/** What a worker asks for. Where nothing is said there is a small request, without which quotas let no Pod in. */
+function resourcesOf({ resources }: WorkerSpec): NonNullable<V1Container["resources"]> {
+  const { requests = {}, limits = {} } = resources ?? {};
+  const defaults = Object.entries({ cpu: "100m", memory: "128Mi" }).filter(([name]) => !Object.hasOwn(limits, name));
+  return {
+    requests: { ...Object.fromEntries(defaults), ...withoutUndefined(requests) },
+    limits: withoutUndefined(limits),
+  };
+}
+
+function withoutUndefined(quantities: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(quantities).filter((entry): entry is [string, string] => entry[1] !== undefined),
+  );
 }
 
 function serviceContainer(name: string, service: ServiceSpec, settings: PodSettings): V1Container {

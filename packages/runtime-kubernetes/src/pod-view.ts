@@ -9,6 +9,8 @@ export type PodView =
       readonly message: string;
       readonly problem?: "image_pull" | "unschedulable";
       readonly hopeless?: boolean;
+      /** The message has no cause, because Kubernetes tells it only at times: the one before it may have. */
+      readonly isVague?: boolean;
     }
   | { readonly state: "ready" }
   | { readonly state: "ended"; readonly reason?: Reason; readonly message: string };
@@ -82,7 +84,10 @@ function viewWaiting(pod: V1Pod): PodView | undefined {
     const words = waiting.message ?? waiting.reason;
     if (imageErrors.has(waiting.reason)) {
       const message = `Image "${container.image}" cannot be pulled: ${words}`;
-      return { state: "waiting", problem: "image_pull", message, hopeless: hopelessImageErrors.has(waiting.reason) };
+      // Older nodes say why the pull failed at the moment it fails, and only that they wait until the next try.
+      const isVague = waiting.reason === "ImagePullBackOff" && /^Back-off pulling image "[^"]*"$/.test(words);
+      const hopeless = hopelessImageErrors.has(waiting.reason);
+      return { state: "waiting", problem: "image_pull", message, hopeless, isVague };
     }
     if (configurationErrors.has(waiting.reason))
       return ended("infra_lost", `Container "${container.name}" cannot start: ${words}`);
