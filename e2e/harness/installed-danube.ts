@@ -11,6 +11,9 @@ import { apply, buildImage, kubectl, type KubernetesObject } from "./kubectl.ts"
 const namespace = "danube-system";
 const namespaceJobs = "danube-jobs";
 
+/** A claim that is deleted takes one of the cluster's few volumes with it, and the account serves other tests too. */
+const kept = new Set(["PersistentVolumeClaim", "ServiceAccount", "Role", "RoleBinding"]);
+
 export interface InstalledDanube {
   /** The API at its ClusterIP. */
   readonly url: string;
@@ -42,8 +45,7 @@ export async function installDanube(options: {
   };
   const remove = async (): Promise<void> => {
     for (const { kind, metadata } of [...objects].reverse()) {
-      // A claim that is deleted takes one of the cluster's few volumes with it.
-      if (kind === "PersistentVolumeClaim") continue;
+      if (kept.has(kind)) continue;
       await kubectl("delete", kind, metadata.name, "-n", metadata.namespace ?? namespace, "--ignore-not-found");
     }
     const gone = ["--for=delete", "pod", "-l", "app.kubernetes.io/name=danube", "--timeout=60s"];

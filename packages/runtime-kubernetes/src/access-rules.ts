@@ -10,7 +10,7 @@ export function accessRules({ cilium }: { cilium: boolean }): V1PolicyRule[] {
     ...(cilium ? [["cilium.io", "ciliumnetworkpolicies"]] : []),
   ] as const;
   return [
-    { apiGroups: [""], resources: ["pods"], verbs: ["list", "watch", "create", "delete"] },
+    { apiGroups: [""], resources: ["pods"], verbs: ["list", "watch", "create", "patch", "delete"] },
     // Exec over a web socket is a GET; current API servers ask for "create" as well.
     { apiGroups: [""], resources: ["pods/exec"], verbs: ["get", "create"] },
     { apiGroups: [""], resources: ["secrets"], verbs: ["list", "create", "delete"] },

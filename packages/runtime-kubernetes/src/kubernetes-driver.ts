@@ -4,10 +4,11 @@
 // The Pod is made last and deleted first, so that a Secret without a Pod is always an orphan. Exec launches, signals and
 // probes; nothing else depends on its connection.
 import { CoreV1Api, Exec, type KubeConfig, type V1Pod } from "@kubernetes/client-node";
-import { type Cancel, type Clock, createLoop, delay, type Logger, type Metrics, systemClock } from "@danube/kit";
+import { type Clock, createLoop, delay, type Logger, type Metrics, systemClock } from "@danube/kit";
 import { DanubeError, isDanubeError } from "@danube/protocol";
 import type { LauncherCommand, RuntimeDriver, SandboxObservation, SandboxSpec, StepProbe } from "@danube/runtime";
 import { createApiCalls } from "./api-calls.ts";
+import { type Deletion, type Progress, settlesWithin } from "./deletion.ts";
 import { createEgressReconciler, type EgressWanted } from "./egress-reconciler.ts";
 import { isQuotaRefusal, isTransient, messageOf, toSandboxError } from "./api-errors.ts";
 import { execLauncher } from "./launcher-exec.ts";
@@ -15,6 +16,8 @@ import { createPodProblems } from "./pod-problems.ts";
 import { buildPod, buildSecret, labels, objectName, ownedBy, type PodSettings, workerContainer } from "./pod-spec.ts";
 import { areContainersOver, isContainerRunning, type PodView, viewPod } from "./pod-view.ts";
 import { createPodWatch } from "./pod-watch.ts";
+import { withJobId } from "./prepared-pod.ts";
+import { createPreparedPods, nameOf } from "./prepared-pods.ts";
 import { createSandboxWrites } from "./sandbox-writes.ts";
 
 export interface KubernetesDriverOptions {
@@ -79,6 +82,8 @@ export function createKubernetesDriver(options: KubernetesDriverOptions): Runtim
     onChange: observe,
     onGone(pod) {
       const jobId = jobIdOf(pod);
+      if (jobId === "") return;
+      prepared.forget(jobId);
       problems.forget(jobId);
       unseen.delete(jobId);
       metrics?.k8sPodsActive.set(watch.list().length);
@@ -98,14 +103,34 @@ export function createKubernetesDriver(options: KubernetesDriverOptions): Runtim
   const egress =
     options.egress && createEgressReconciler({ config, calls, clock, logger, namespace, wanted: options.egress });
 
+  const prepared = createPreparedPods({
+    core,
+    exec,
+    calls,
+    writes,
+    pods: () => watch.list(),
+    settings,
+    clock,
+    logger,
+    signal: stopping.signal,
+  });
+
+  /** A Pod that was prepared has a name of its own. */
   function find(jobId: string): V1Pod | undefined {
-    return watch.get(objectName(jobId)) ?? unseen.get(jobId);
+    const isIts = (pod: V1Pod) => pod.metadata?.labels?.[labels.jobId] === jobId;
+    const name = prepared.nameOf(jobId) ?? objectName(jobId);
+    return watch.get(name) ?? unseen.get(jobId) ?? watch.list().find(isIts);
+  }
+
+  function jobIdOf(pod: V1Pod): string {
+    return pod.metadata?.labels?.[labels.jobId] ?? prepared.jobOf(nameOf(pod)) ?? "";
   }
 
   function observe(pod: V1Pod): void {
     const jobId = jobIdOf(pod);
     unseen.delete(jobId);
     metrics?.k8sPodsActive.set(watch.list().length);
+    if (jobId === "") return prepared.onChange();
     const deletion = deleting.get(jobId);
     if (!deletion) emit(toObservation(jobId, viewPod(pod)));
     else if (areContainersOver(pod)) deletion.over();
@@ -131,6 +156,8 @@ export function createKubernetesDriver(options: KubernetesDriverOptions): Runtim
 
   async function create(spec: SandboxSpec): Promise<void> {
     const { jobId } = spec;
+    const claimed = await prepared.claim(spec);
+    if (claimed) return observe(claimed);
     const pod = buildPod(spec, settings);
     try {
       await writes.createSecret(buildSecret(spec, settings));
@@ -159,19 +186,21 @@ export function createKubernetesDriver(options: KubernetesDriverOptions): Runtim
     const existing = find(jobId);
     // With 0 the object would vanish at once, and the containers some time later: only where they have ended.
     const graceSeconds = Math.min(Math.max(1, Math.ceil(graceMs / 1_000)), 30);
-    const found = await writes.deletePod(jobId, existing && areContainersOver(existing) ? 0 : graceSeconds);
+    const name = existing ? nameOf(existing) : objectName(jobId);
+    const found = await writes.deletePod(name, existing && areContainersOver(existing) ? 0 : graceSeconds);
     if (!found) unseen.delete(jobId);
     if (find(jobId)) {
       const over = deletion.over.then(() => delay(clock, objectSlackMs));
       const ended = await settlesWithin(clock, Promise.race([deletion.gone, over]), graceSeconds * 1_000 + nodeSlackMs);
       if (!ended) logger.warn("the node does not report the end of a Pod; its object is removed without", { jobId });
-      if (find(jobId)) await writes.deletePod(jobId, 0);
+      if (find(jobId)) await writes.deletePod(name, 0);
       if (find(jobId)) await deletion.gone;
     }
     await writes.deleteSecret(jobId);
     if (existing) emit({ jobId, phase: "ended", message: "The sandbox was deleted." });
     last.delete(jobId);
     problems.forget(jobId);
+    prepared.forget(jobId);
   }
 
   /** Secrets whose Pod was never made, or outlived by them: what a crash between two writes leaves. */
@@ -190,16 +219,20 @@ export function createKubernetesDriver(options: KubernetesDriverOptions): Runtim
   return {
     name: "kubernetes",
     isolation: "pod",
-    configure: ({ egressAllowlist }) => egress?.allow(egressAllowlist),
+    configure({ egressAllowlist, pipelines }) {
+      egress?.allow(egressAllowlist);
+      prepared.configure(pipelines);
+    },
     async start() {
       egress?.start();
       await watch.start();
       orphans.start();
+      prepared.start();
     },
     async stop() {
       stopping.abort();
       problems.clear();
-      await Promise.all([watch.stop(), orphans.stop(), egress?.stop()]);
+      await Promise.all([watch.stop(), orphans.stop(), egress?.stop(), prepared.stop()]);
     },
     async createSandbox(spec: SandboxSpec) {
       const { jobId } = spec;
@@ -208,7 +241,9 @@ export function createKubernetesDriver(options: KubernetesDriverOptions): Runtim
           "invalid_request",
           "A directory of the author's machine cannot be a Pod's workspace; use the local runtime.",
         );
-      if (find(jobId)) return;
+      // One that this process chose is the job's once it says so.
+      const existing = find(jobId);
+      if (existing && existing.metadata?.labels?.[labels.jobId] !== undefined) return;
       egress?.assertApplied();
       const made = creating.get(jobId) ?? create(spec).finally(() => creating.delete(jobId));
       creating.set(jobId, made);
@@ -220,6 +255,7 @@ export function createKubernetesDriver(options: KubernetesDriverOptions): Runtim
     },
     async listSandboxes() {
       const pods = new Map([...unseen.values(), ...watch.list()].map((pod) => [jobIdOf(pod), pod]));
+      pods.delete(""); // prepared ones
       return [...pods].map(([jobId, pod]) => toObservation(jobId, viewPod(pod)));
     },
     async exec(jobId: string, worker: string | undefined, command: LauncherCommand): Promise<StepProbe> {
@@ -229,9 +265,8 @@ export function createKubernetesDriver(options: KubernetesDriverOptions): Runtim
       const over = pod === undefined || (command.verb === "launch" && viewPod(pod).state === "ended");
       if (over || deleting.has(jobId) || !isContainerRunning(pod, container))
         throw new DanubeError("sandbox_missing", "The job's Pod is gone.", { ids: { jobId } });
-      return await calls.once(`exec_${command.verb}`, () =>
-        execLauncher(command, { exec, namespace, pod: objectName(jobId), container, timeoutMs: execTimeoutMs }),
-      );
+      const place = { exec, namespace, pod: nameOf(pod), container, timeoutMs: execTimeoutMs };
+      return await calls.once(`exec_${command.verb}`, () => execLauncher(withJobId(command, jobId), place));
     },
     async deleteSandbox(jobId, { graceMs }) {
       const underWay = deleting.get(jobId);
@@ -261,33 +296,4 @@ export function createKubernetesDriver(options: KubernetesDriverOptions): Runtim
       }
     },
   };
-}
-
-/** How far a deletion has come: all containers have ended; the Pod's object is gone. */
-interface Progress {
-  readonly over: Promise<void>;
-  readonly gone: Promise<void>;
-}
-
-interface Deletion {
-  readonly done: Promise<void>;
-  readonly over: () => void;
-  readonly gone: () => void;
-}
-
-function jobIdOf(pod: V1Pod): string {
-  return pod.metadata?.labels?.[labels.jobId] ?? "";
-}
-
-/** Whether `promise` resolves within `ms`. Rejects when it does. */
-async function settlesWithin(clock: Clock, promise: Promise<void>, ms: number): Promise<boolean> {
-  let cancel: Cancel = () => undefined;
-  const tooLate = new Promise<boolean>((resolve) => {
-    cancel = clock.setTimeout(() => resolve(false), ms);
-  });
-  try {
-    return await Promise.race([promise.then(() => true), tooLate]);
-  } finally {
-    cancel();
-  }
 }

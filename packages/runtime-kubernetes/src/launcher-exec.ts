@@ -23,7 +23,7 @@ export interface LauncherExecOptions {
 export async function execLauncher(command: LauncherCommand, options: LauncherExecOptions): Promise<StepProbe> {
   const place = { busybox: podPaths.busybox, launcherPath: podPaths.launcher, runDirectory: podPaths.run };
   const argv = launcherArguments(place, command);
-  const { output, status } = await runToEnd(argv, command.verb === "launch" ? command.script : undefined, options);
+  const { output, status } = await execToEnd(argv, command.verb === "launch" ? command.script : undefined, options);
   if (status.status !== "Success") {
     throw new DanubeError(
       "exec_interrupted",
@@ -39,7 +39,8 @@ interface ExecConnection {
   close(): void;
 }
 
-async function runToEnd(
+/** Runs a command in a container. Rejects with `exec_interrupted` unless the server reports how it ended. */
+export async function execToEnd(
   argv: string[],
   input: Uint8Array | undefined,
   options: LauncherExecOptions,

@@ -10,7 +10,7 @@ export interface SandboxWrites {
   /** The Pod as the API server has it; undefined when it was there already. */
   createPod(pod: V1Pod): Promise<V1Pod | undefined>;
   /** Whether there was one. */
-  deletePod(jobId: string, gracePeriodSeconds: number): Promise<boolean>;
+  deletePod(name: string, gracePeriodSeconds: number): Promise<boolean>;
   deleteSecret(jobId: string): Promise<boolean>;
 }
 
@@ -38,10 +38,9 @@ export function createSandboxWrites(options: {
       await write("create_secret", 409, () => core.createNamespacedSecret({ namespace, body }));
     },
     createPod: (body) => write("create_pod", 409, () => core.createNamespacedPod({ namespace, body })),
-    deletePod: async (jobId, gracePeriodSeconds) =>
-      (await write("delete_pod", 404, () =>
-        core.deleteNamespacedPod({ namespace, name: objectName(jobId), gracePeriodSeconds }),
-      )) !== undefined,
+    deletePod: async (name, gracePeriodSeconds) =>
+      (await write("delete_pod", 404, () => core.deleteNamespacedPod({ namespace, name, gracePeriodSeconds }))) !==
+      undefined,
     deleteSecret: async (jobId) =>
       (await write("delete_secret", 404, () => core.deleteNamespacedSecret({ namespace, name: objectName(jobId) }))) !==
       undefined,

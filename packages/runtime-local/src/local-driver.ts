@@ -45,7 +45,7 @@ export interface LocalDriverOptions {
   /** The command that starts a Coordinator; the path of its sandbox.json is added as the last argument. */
   readonly coordinatorCommand: readonly string[];
   readonly logger: LocalDriverLogger;
-  /** How many Coordinators are kept started and waiting for a job. Default 0. */
+  /** How many Coordinators are kept started and waiting for a job, beside those that pipelines ask for. Default 0. */
   readonly warm?: number;
   /** The environment of which jobs get the few variables that are on the allow-list. Default: this process' own. */
   readonly environment?: HostEnvironment;
@@ -69,6 +69,8 @@ const pollMs = 500;
 export function createLocalDriver(options: LocalDriverOptions): RuntimeDriver {
   const { coordinatorCommand, logger, warm = 0, environment: host = process.env } = options;
   const sandboxes = new Map<string, Sandbox>();
+  /** What the pipelines ask for together: a waiting Coordinator is good for any of them. */
+  let warmPipelines = 0;
   const listeners = new Set<(observation: SandboxObservation) => void>();
   let started:
     | { root: RootPaths; starter: SupervisorStarter; prepared: PreparedCoordinators; poll: NodeJS.Timeout }
@@ -93,7 +95,7 @@ export function createLocalDriver(options: LocalDriverOptions): RuntimeDriver {
       sandboxes.set(jobId, { jobId, paths, ...adoptSandbox(jobId, paths) });
     }
     const prepared = createPreparedCoordinators({
-      size: warm,
+      size: warm + warmPipelines,
       parent: root.prepared,
       command: coordinatorCommand,
       compileCache: root.cache,
@@ -237,6 +239,10 @@ export function createLocalDriver(options: LocalDriverOptions): RuntimeDriver {
   return {
     name: "local",
     isolation: "none",
+    configure({ pipelines }) {
+      warmPipelines = pipelines.reduce((sum, { spec }) => sum + spec.warm, 0);
+      started?.prepared.resize(warm + warmPipelines);
+    },
     start,
     stop,
     createSandbox,

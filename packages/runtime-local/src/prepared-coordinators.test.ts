@@ -1,3 +1,4 @@
+import { PipelineSpec } from "@danube/protocol";
 import { existsSync, readdirSync, readFileSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import type { RuntimeDriver } from "@danube/runtime";
@@ -90,6 +91,22 @@ describe("prepared Coordinators", () => {
     await next.start();
     expect(existsSync(place)).toBe(true);
     expect(await next.listSandboxes()).toEqual([{ jobId: spec.jobId, phase: "ready" }]);
+  });
+
+  it("are as many as the pipelines ask for, beside those of the server, and fewer when they ask for fewer", async () => {
+    const { of, driver } = await start(1);
+    const pipelineOf = (name: string, warm: number) => ({
+      name,
+      spec: PipelineSpec.parse({ repository: "https://example.com/r.git", warm }),
+    });
+    driver.configure?.({ egressAllowlist: [], pipelines: [pipelineOf("a", 1), pipelineOf("b", 1)] });
+    const three = await waitForPrepared(of, 3);
+    driver.configure?.({ egressAllowlist: [], pipelines: [] });
+    const [left] = await eventually(async () => {
+      const directories = preparedOf(of);
+      return directories.length === 1 ? directories : undefined;
+    }, "one prepared Coordinator");
+    expect(three).toContain(left);
   });
 
   it("that died are not used", async () => {

@@ -23,6 +23,8 @@ export interface PreparedCoordinators {
   start(inUse: ReadonlySet<string>): Promise<void>;
   /** One that runs, if there is any; another is started in its place. */
   take(): PreparedCoordinator | undefined;
+  /** How many wait from now on. */
+  resize(size: number): void;
   /** Ends all that were not taken. */
   stop(): Promise<void>;
 }
@@ -38,7 +40,8 @@ const firstRetryMs = 1_000;
 const longestRetryMs = 60_000;
 
 export function createPreparedCoordinators(options: PreparedCoordinatorsOptions): PreparedCoordinators {
-  const { size, parent, logger } = options;
+  const { parent, logger } = options;
+  let { size } = options;
   const waiting = new Map<string, PreparedCoordinator>();
   let timer: NodeJS.Timeout | undefined;
   let retryMs = firstRetryMs;
@@ -46,7 +49,7 @@ export function createPreparedCoordinators(options: PreparedCoordinatorsOptions)
   let filling: Promise<void> = Promise.resolve();
 
   function refill(afterMs: number): void {
-    if (!running || timer !== undefined || size === 0) return;
+    if (!running || timer !== undefined) return;
     timer = setTimeout(() => {
       timer = undefined;
       filling = filling.then(fill);
@@ -57,6 +60,10 @@ export function createPreparedCoordinators(options: PreparedCoordinatorsOptions)
   async function fill(): Promise<void> {
     try {
       for (let missing = size - waiting.size; missing > 0; missing--) await prepare();
+      for (const { id, directory } of [...waiting.values()].slice(size)) {
+        waiting.delete(id);
+        await end(directory, id);
+      }
     } catch (error) {
       logger.warn("A Coordinator cannot be prepared.", { error: String(error) });
       failed();
@@ -106,6 +113,10 @@ export function createPreparedCoordinators(options: PreparedCoordinatorsOptions)
         return prepared;
       }
       return undefined;
+    },
+    resize(next) {
+      size = next;
+      refill(0);
     },
     async stop() {
       running = false;

@@ -25,6 +25,8 @@ RUN cp /bin/busybox /danube/busybox && mv /danube/node /bin/node && chmod 755 /b
 
 export interface ClusterHarness extends DriverHarness {
   readonly cluster: TestCluster;
+  /** The label of everything that its drivers make. */
+  readonly instance: string;
   spec(changes?: Partial<SandboxSpec>): SandboxSpec;
 }
 
@@ -55,6 +57,7 @@ export async function makeClusterHarness(options: Partial<KubernetesDriverOption
 
   return {
     cluster,
+    instance,
     driver: newDriver(),
     runsCommands: true,
     spec(changes) {
