@@ -2,6 +2,7 @@
 import { type ControlPlane, composeDriver, controlPlaneDefaults, createApp, dataPaths } from "@danube/controlplane";
 import type { Logger, Metrics } from "@danube/kit";
 import type { Installation } from "./installation.ts";
+import { listenOnKeptPort } from "./jobs-port.ts";
 
 export interface LocalControlPlaneOptions {
   /** Absolute. */
@@ -43,7 +44,7 @@ export async function startLocalControlPlane(options: LocalControlPlaneOptions):
     metrics,
   });
   try {
-    await controlPlane.listenJobs({ host: "127.0.0.1", port: 0 });
+    await listenOnKeptPort(controlPlane, { dataDirectory, logger });
     await controlPlane.start();
   } catch (error) {
     await controlPlane.stop();
