@@ -2,6 +2,7 @@ export { blueprintFiles, createBlueprint } from "./blueprint.ts";
 export { type RunningProcess, startProcess } from "./child-process.ts";
 export { createDanubeApi, type DanubeApi } from "./danube-api.ts";
 export { serviceNames } from "./danube-services.ts";
+export { type ClusterPipeline, type DanubeCluster, startDanubeCluster } from "./danube-cluster.ts";
 export { type DanubeUp, danubeCommand, startDanubeUp, webhookSecret } from "./danube-up.ts";
 export { createGitRepository, type GitRepository } from "./git-repository.ts";
 export { type GitServer, startGitServer } from "./git-server.ts";

@@ -100,4 +100,14 @@ describe("viewPod", () => {
       reason: "infra_lost",
     });
   });
+
+  it("knows a sentence that does not say why an image is not pulled", () => {
+    const waiting = (reason: string, message: string) =>
+      view({ phase: "Pending", containerStatuses: [container("worker", { waiting: { reason, message } })] });
+    expect(waiting("ErrImagePull", "manifest unknown")).toMatchObject({ problem: "image_pull", isVague: false });
+    expect(waiting("ImagePullBackOff", 'Back-off pulling image "a:1"')).toMatchObject({ isVague: true });
+    expect(waiting("ImagePullBackOff", 'Back-off pulling image "a:1": manifest unknown')).toMatchObject({
+      isVague: false,
+    });
+  });
 });

@@ -1,3 +1,2 @@
-export { type ClusterHarness, makeClusterHarness } from "./cluster-harness.ts";
 export { processesMentioning, processesOfContainer } from "./node-processes.ts";
 export { nodeAddress, openTestCluster, type TestCluster, type TestImage } from "./test-cluster.ts";
