@@ -111,4 +111,16 @@ describe("buildPod", () => {
       );
     }
   });
+
+  it("asks for a little where a worker says nothing, and never for more than its limit", () => {
+    const resourcesOf = (resources?: object) =>
+      buildPod(specOf({ worker: { resources } }), settings).spec?.containers.find(({ name }) => name === "worker")
+        ?.resources;
+    expect(resourcesOf()?.requests).toEqual({ cpu: "100m", memory: "128Mi" });
+    expect(resourcesOf({ requests: { cpu: "2" } })?.requests).toEqual({ cpu: "2", memory: "128Mi" });
+    expect(resourcesOf({ limits: { memory: "64Mi" } })).toEqual({
+      requests: { cpu: "100m" },
+      limits: { memory: "64Mi" },
+    });
+  });
 });
