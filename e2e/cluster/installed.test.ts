@@ -70,6 +70,19 @@ describe("Danube, installed from its images", () => {
     expect(await page.text()).toContain("<!doctype html>");
   });
 
+  it("has laid its network policy on the jobs, with no more rights than its account has", async () => {
+    const spec = await kubectl(
+      "get",
+      "networkpolicy",
+      "danube-jobs",
+      "-n",
+      danube.namespaceJobs,
+      "-o",
+      "jsonpath={.spec}",
+    );
+    expect(JSON.parse(spec)).toMatchObject({ policyTypes: ["Ingress", "Egress"], egress: [{}, {}, {}] });
+  });
+
   it("meets the restricted Pod Security Standard", async () => {
     const pods = JSON.parse(await kubectl("get", "pods", "-n", danube.namespace, "-o", "json")) as {
       items: { metadata: { name: string }; spec: PodSpecView }[];
