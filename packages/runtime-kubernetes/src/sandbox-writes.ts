@@ -6,6 +6,7 @@ import { statusOf } from "./api-errors.ts";
 import { objectName } from "./pod-spec.ts";
 
 export interface SandboxWrites {
+  /** Puts the Secret there, in the place of one with this name that another process made: its token is nobody's any more. */
   createSecret(secret: V1Secret): Promise<void>;
   /** The Pod as the API server has it; undefined when it was there already. */
   createPod(pod: V1Pod): Promise<V1Pod | undefined>;
@@ -22,6 +23,8 @@ export function createSandboxWrites(options: {
   readonly signal: AbortSignal;
 }): SandboxWrites {
   const { core, calls, namespace, signal } = options;
+  /** The names of Secrets that are there and certainly ours. */
+  const made = new Set<string>();
 
   /** Resolves to undefined for an answer with the status that means "it is so already". */
   async function write<T>(operation: string, already: 404 | 409, call: () => Promise<T>): Promise<T | undefined> {
@@ -35,14 +38,23 @@ export function createSandboxWrites(options: {
 
   return {
     async createSecret(body) {
-      await write("create_secret", 409, () => core.createNamespacedSecret({ namespace, body }));
+      const name = body.metadata?.name ?? "";
+      const create = () => write("create_secret", 409, () => core.createNamespacedSecret({ namespace, body }));
+      if (made.has(name)) return;
+      if (!(await create())) {
+        await write("delete_secret", 404, () => core.deleteNamespacedSecret({ namespace, name }));
+        await create();
+      }
+      made.add(name);
     },
     createPod: (body) => write("create_pod", 409, () => core.createNamespacedPod({ namespace, body })),
     deletePod: async (name, gracePeriodSeconds) =>
       (await write("delete_pod", 404, () => core.deleteNamespacedPod({ namespace, name, gracePeriodSeconds }))) !==
       undefined,
-    deleteSecret: async (jobId) =>
-      (await write("delete_secret", 404, () => core.deleteNamespacedSecret({ namespace, name: objectName(jobId) }))) !==
-      undefined,
+    async deleteSecret(jobId) {
+      const name = objectName(jobId);
+      made.delete(name);
+      return (await write("delete_secret", 404, () => core.deleteNamespacedSecret({ namespace, name }))) !== undefined;
+    },
   };
 }
