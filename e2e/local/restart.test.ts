@@ -1,4 +1,5 @@
 // `danube up` is killed, or stopped with SIGTERM, in the middle of a step, and started again: the job goes on as if nothing was.
+// Ctrl-C ends its jobs too.
 import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -6,6 +7,7 @@ import { expect, it } from "vitest";
 import { createBlueprint } from "../harness/blueprint.ts";
 import { startDanubeUp, webhookSecret } from "../harness/danube-up.ts";
 import { createGitRepository } from "../harness/git-repository.ts";
+import { processesOfJob } from "../harness/job-processes.ts";
 import { deliver, githubPush } from "../harness/webhook.ts";
 
 it.each(["SIGKILL", "SIGTERM"] as const)("a job outlives danube up and its %s", async (signal) => {
@@ -34,4 +36,25 @@ it.each(["SIGKILL", "SIGTERM"] as const)("a job outlives danube up and its %s", 
   } finally {
     await second.stop();
   }
+});
+
+it("Ctrl-C ends the job, finally blocks included, before danube up ends", async () => {
+  const marks = join(mkdtempSync(join(tmpdir(), "danube-restart-")), "marks");
+  const script = `export default async ({ step }) => {
+  try { await step.run("echo waiting; sleep 600"); } finally { await step.run("sleep 0.3; echo cleaned up >> ${marks}"); }
+};
+`;
+  const repository = createGitRepository("waiting");
+  repository.push({ "danubefile.ts": script });
+  const danube = await startDanubeUp({
+    blueprintUrl: createBlueprint({ waiting: { repository: repository.url } }).url,
+  });
+  const sha = repository.push({ "change.txt": "x" });
+  await deliver(danube.url, githubPush(repository, webhookSecret, { sha }));
+  const { id } = await danube.api.jobWhere((job) => job.trigger.commitSha === sha);
+  for await (const event of danube.api.logEvents(id))
+    if (event.event === "log" && event.data.text.includes("waiting")) break;
+  await danube.process.kill("SIGINT");
+  expect(readFileSync(marks, "utf8")).toBe("cleaned up\n");
+  expect(processesOfJob(id)).toEqual([]);
 });

@@ -61,7 +61,7 @@ export interface ControlPlane {
   stop(options?: { readonly graceMs?: number }): Promise<void>;
   /** `danube run`: a job in a directory of this machine. Local runtime only. */
   createLocalJob(request: LocalJobRequest): Promise<Job>;
-  /** Resolves when nothing is left of a job that has ended: its sandbox is gone, its log is closed. */
+  /** Resolves when a job has ended and nothing is left of it: its sandbox is gone, its log is closed. */
   released(jobId: string): Promise<void>;
   /** Compares jobs and sandboxes now, instead of at the next interval. */
   reconcile(): Promise<void>;

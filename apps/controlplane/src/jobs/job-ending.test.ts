@@ -51,15 +51,19 @@ describe("cancelling a job", () => {
     const { job, coordinator } = await harness.startJob();
     const step = await coordinator.runStep();
     expect((await cancel(harness, job.id)).job).toMatchObject({ status: "running" });
+    let isReleased = false;
+    const released = harness.app.released(job.id).then(() => (isReleased = true));
     await eventually(() => coordinator.heard.some((event) => event.type === "cancel"));
     expect(coordinator.heard.at(-1)).toMatchObject({ reason: "cancelled_by_user", message: "Cancelled by ann." });
     await eventually(() => harness.driver.signals.length === 1);
     expect(await step.finish("interrupted\n", 143)).toMatchObject({ status: "cancelled", exitCode: 143 });
+    expect(isReleased).toBe(false);
     const cleanup = await coordinator.runStep({ name: "Clean up" });
     expect(await cleanup.finish("clean\n", 0)).toMatchObject({ status: "success" });
     await coordinator.client.reportStatus(stopped);
     expect(await harness.job(job.id)).toMatchObject(cancelled);
     expect(await harness.log(job.id)).toBe("interrupted\nclean\n");
+    await released;
     await harness.gone(job.id);
   });
 

@@ -56,7 +56,8 @@ export class JobRunner {
   #startingMessage: string | undefined;
   /** Resolves when commands can be launched. */
   readonly #ready = Promise.withResolvers<void>();
-  #released: Promise<void> | undefined;
+  #isReleasing = false;
+  readonly #released = Promise.withResolvers<void>();
 
   /** Throws `decryption_failed` when the job's secrets can't be read. */
   constructor(environment: JobEnvironment, record: JobRecord, sandbox: SandboxKnowledge, hooks: JobRunnerHooks) {
@@ -232,7 +233,9 @@ export class JobRunner {
           this.#beginEnding();
           break;
         case "release":
-          this.#released ??= this.#release();
+          if (this.#isReleasing) break;
+          this.#isReleasing = true;
+          this.#release().then(this.#released.resolve, this.#released.reject);
           break;
         default:
           assertNever(effect);
@@ -273,9 +276,9 @@ export class JobRunner {
     void this.handle({ type: "infrastructureFailed", message: "The job's sandbox is gone." });
   }
 
-  /** Resolves when nothing is left of a job that has ended. */
+  /** Resolves when the job has ended and nothing is left of it. */
   async released(): Promise<void> {
-    await this.#released;
+    await this.#released.promise;
   }
 
   /** This process stops; the job goes on. */

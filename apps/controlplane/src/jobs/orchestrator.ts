@@ -32,7 +32,7 @@ export interface Orchestrator {
   adopt(applied: AppliedEvent): void;
   findByToken(token: string): JobRunner | undefined;
   find(jobId: string): JobRunner | undefined;
-  /** Resolves when nothing is left of the job. For one that is not active here: at once. */
+  /** Resolves when the job has ended and nothing is left of it. For one that is not active here: at once. */
   released(jobId: string): Promise<void>;
   /** Compares jobs and sandboxes now. */
   reconcile(): Promise<void>;
