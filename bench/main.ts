@@ -1,4 +1,4 @@
-// `pnpm bench`: measures P1 to P8, prints a table and writes bench/results/latest.json. `pnpm bench P3 P5` measures those.
+// `pnpm bench`: measures P1 to P9 (P9 with a test cluster), prints a table and writes bench/results/latest.json. `pnpm bench P3 P5` measures those.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { fileURLToPath } from "node:url";
@@ -6,6 +6,7 @@ import type { Measure, Measurement } from "./measure.ts";
 import { emptyRun } from "./measures/empty-run.ts";
 import { idleMemory } from "./measures/idle-memory.ts";
 import { jobsPerSecond } from "./measures/jobs-per-second.ts";
+import { kubernetesStart } from "./measures/kubernetes-start.ts";
 import { oneMoreStep } from "./measures/one-more-step.ts";
 import { outputThroughput } from "./measures/output-throughput.ts";
 import { streamReaders } from "./measures/stream-readers.ts";
@@ -21,6 +22,7 @@ const measures: Readonly<Record<string, Measure>> = {
   P6: streamReaders,
   P7: webhookIntake,
   P8: idleMemory,
+  P9: kubernetesStart,
 };
 
 const asked = process.argv.slice(2).filter((argument) => argument !== "--");

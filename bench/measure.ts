@@ -1,7 +1,7 @@
 // What a measurement is, and the small statistics that they share.
 
 export interface Measurement {
-  /** As in the table of promises: P1 to P8. */
+  /** As in the table of promises: P1 to P9. */
   readonly id: string;
   readonly what: string;
   readonly goal: string;
