@@ -1,5 +1,6 @@
 // docs/reference/command-line.md has every command, option and exit code that there is, and no others.
 import { readFileSync } from "node:fs";
+import { Writable } from "node:stream";
 import { expect, it } from "vitest";
 import { exitCodes } from "./exit-codes.ts";
 import { runProgram } from "./program.ts";
@@ -8,8 +9,13 @@ const page = readFileSync(new URL("../../../docs/reference/command-line.md", imp
 
 async function helpOf(command: readonly string[]): Promise<string> {
   let text = "";
-  const stdout = { write: (chunk: string) => ((text += chunk), true) };
-  const surroundings = { ...process, env: {}, stdout, once: () => process, off: () => process };
+  const stdout = new Writable({
+    write: (chunk, _encoding, done) => {
+      text += String(chunk);
+      done();
+    },
+  });
+  const surroundings = { ...process, env: {}, stdout, stderr: stdout, once: () => process, off: () => process };
   await runProgram([...command, "--help"], surroundings as unknown as Parameters<typeof runProgram>[1]);
   return text;
 }
