@@ -16,6 +16,9 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(sign
 
 try {
   process.exitCode = await demo();
+} catch (error) {
+  if (!interrupted.signal.aborted) throw error;
+  process.exitCode = 130;
 } finally {
   rmSync(directory, { recursive: true, force: true });
 }
@@ -42,6 +45,8 @@ async function demo(): Promise<number> {
   const danube = await startDanubeUp({
     dataDirectory: join(directory, "data"),
     blueprintUrl: blueprint.url,
+    // Ctrl-C is for the demo, which ends Danube then: a second signal would not let it end its jobs.
+    detached: true,
     ...(port === undefined ? {} : { port: Number(port) }),
   });
   try {

@@ -22,11 +22,14 @@ export function startProcess(
     readonly cwd?: string;
     readonly env?: Readonly<Record<string, string | undefined>>;
     readonly input?: string;
+    /** In a process group of its own, which Ctrl-C in a terminal does not reach: only `kill` ends it then. */
+    readonly detached?: boolean;
   } = {},
 ): RunningProcess {
   const child: ChildProcess = spawn(command, args, {
     cwd: options.cwd,
     env: { ...process.env, ...options.env },
+    detached: options.detached ?? false,
     stdio: [options.input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
   });
   child.stdin?.end(options.input);

@@ -24,6 +24,7 @@ export interface DanubeUpOptions {
   readonly blueprintUrl?: string;
   readonly port?: number;
   readonly env?: Readonly<Record<string, string>>;
+  readonly detached?: boolean;
 }
 
 export const webhookSecret = "a webhook secret of the tests";
@@ -40,6 +41,7 @@ export async function startDanubeUp(options: DanubeUpOptions = {}): Promise<Danu
         XDG_STATE_HOME: join(dataDirectory, "state"),
         ...options.env,
       },
+      detached: options.detached ?? false,
     },
   );
   const ready = await running.line((line) => {
