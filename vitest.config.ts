@@ -10,7 +10,8 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["packages/*/src/**/*.test.ts", "apps/*/src/**/*.test.{ts,tsx}", "tools/**/*.test.ts"],
-          testTimeout: 20_000,
+          testTimeout: 30_000,
+          setupFiles: ["tools/fast-check-seed.ts"],
         },
       },
       {

@@ -47,11 +47,11 @@ describe.each(shells.map((shell) => [shell.join(" "), shell] as const))("a step'
           noNullPrototype: true,
         }),
         (words, env) => {
-          const show = 'cat /proc/self/environ; printf "\\0--"; for word; do printf "\\0%s" "$word"; done';
+          const show = 'cat /proc/self/environ; printf "\\0the words:"; for word; do printf "\\0%s" "$word"; done';
           const argv = ["/bin/sh", "-c", show, "sh", ...words];
           // The program itself is run by a shell here, and shells drop odd names: so the variables are looked at in cat.
           const shown = run(shell, buildStepScript({ command: { argv } }));
-          expect(shown.stdout.split("\0--")[1]).toBe(words.map((word) => `\0${word}`).join(""));
+          expect(shown.stdout.split("\0the words:")[1]).toBe(words.map((word) => `\0${word}`).join(""));
           const { stdout } = run(shell, buildStepScript({ command: { argv: ["cat", "/proc/self/environ"] }, env }));
           const seen = stdout.split("\0");
           for (const [name, value] of Object.entries(env)) expect(seen).toContain(`${name}=${value}`);
