@@ -15,6 +15,13 @@ const script = `export default async ({ step }) => {
   await step.run("cat runs", { name: "Runs" });
 };
 `;
+const steps = `export default async ({ step }) => {
+  const numbers = Array.from({ length: 40 }, (_, i) => i + 100);
+  const runs = numbers.map((n) => () => step.run("echo step " + n + " | tee -a runs"));
+  await step.parallel(runs, { limit: 20 });
+  await step.run("sort runs");
+};
+`;
 
 describe("a fault in the middle of a step", () => {
   const cluster = openTestCluster();
@@ -22,8 +29,12 @@ describe("a fault in the middle of a step", () => {
   let undisturbed: Buffer;
 
   beforeAll(async () => {
+    const worker = { image: "busybox" };
     danube = await startDanubeCluster({
-      pipelines: { long: { files: { "danubefile.ts": script }, spec: { worker: { image: "busybox" } } } },
+      pipelines: {
+        long: { files: { "danubefile.ts": script }, spec: { worker } },
+        steps: { files: { "danubefile.ts": steps }, spec: { worker } },
+      },
     });
     await danube.api.setSecret("VALUE", "secret-value", "long");
     const jobId = await danube.push("long");
@@ -107,8 +118,26 @@ describe("a fault in the middle of a step", () => {
       over.abort();
       await cutting;
     }
-    expect(cuts).toBeGreaterThan(20);
+    expect(cuts).toBeGreaterThan(5);
     await expectUndisturbed(jobId);
+  });
+
+  it("three of four exec connections are cut: each of forty steps runs once", async () => {
+    danube.kubernetes.breakExecs(0.75);
+    const jobId = await danube.push("steps");
+    const job = await danube.api.jobEnd(jobId, 200_000);
+    danube.kubernetes.breakExecs(0);
+    expect(job, danube.output().slice(-3_000)).toMatchObject({ status: "success" });
+    expect(danube.kubernetes.brokenExecs()).toBeGreaterThan(60);
+    const expected = Array.from({ length: 40 }, (_, i) => `step ${i + 100}`);
+    const said = withoutCheckout(await danube.api.log(jobId))
+      .toString()
+      .split("\n")
+      .slice(0, -1);
+    // What the steps said, and then what the last one found of them.
+    expect(said.slice(0, 40).sort()).toEqual(expected);
+    expect(said.slice(40)).toEqual(expected);
+    await danube.nothingLeft(jobId);
   });
 });
 

@@ -10,6 +10,10 @@ export interface KubernetesProxy {
   readonly requests: readonly { readonly method: string; readonly path: string; readonly body: string }[];
   /** Resets every connection that is open now; tells how many there were. */
   cut(): number;
+  /** From now on, each exec's connection is reset with this probability, at a random moment within its first 60 ms. */
+  breakExecs(probability: number): void;
+  /** How many were. */
+  brokenExecs(): number;
   close(): Promise<void>;
 }
 
@@ -32,6 +36,8 @@ export async function startKubernetesProxy({
   const ca = Buffer.from(authority, "base64");
   const requests: { method: string; path: string; body: string }[] = [];
   const sockets = new Set<Socket>();
+  let execBreak = 0;
+  let execsBroken = 0;
   const note = ({ method = "", url = "" }: IncomingMessage) => {
     const entry = { method, path: url, body: "" };
     requests.push(entry);
@@ -57,6 +63,10 @@ export async function startKubernetesProxy({
   });
   proxy.on("upgrade", (incoming: IncomingMessage, socket: Socket, head: Buffer) => {
     note(incoming);
+    if (Math.random() < execBreak) {
+      execsBroken += 1;
+      setTimeout(() => socket.resetAndDestroy(), Math.random() * 60);
+    }
     const far = tlsConnect({ host: target.hostname, port: Number(target.port), ca }, () => {
       const { method, url, rawHeaders } = incoming;
       const lines = rawHeaders.flatMap((name, i) => (i % 2 === 0 ? [`${name}: ${rawHeaders[i + 1]}`] : []));
@@ -84,6 +94,10 @@ export async function startKubernetesProxy({
       for (const socket of open) socket.resetAndDestroy();
       return open.length;
     },
+    breakExecs(probability) {
+      execBreak = probability;
+    },
+    brokenExecs: () => execsBroken,
     close: () =>
       new Promise((resolve) => {
         proxy.close(() => resolve());
