@@ -14,7 +14,7 @@ export const JobDetail = Job.extend({
 export type JobDetail = z.infer<typeof JobDetail>;
 export const PipelineList = z.object({ items: z.array(PipelineSummary) });
 export const PipelineDetail = PipelineSummary.extend({ params: z.record(z.string(), ParameterSpec) });
-export const TriggerRequestBody = z.object({
+export const TriggerRequestBody = z.strictObject({
   /** The branch to run; the repository's default branch if absent. */
   branch: z.string().min(1).max(500).optional(),
   commitSha: z.string().optional(),
@@ -28,7 +28,7 @@ export const TriggerResponseBody = z.object({
 });
 export const ArtifactList = z.object({ items: z.array(Artifact) });
 export const SecretList = z.object({ items: z.array(SecretSummary) });
-export const SecretSetRequestBody = z.object({
+export const SecretSetRequestBody = z.strictObject({
   name: SecretName,
   pipelineName: z.string().optional(),
   value: z.string().max(65_536),
