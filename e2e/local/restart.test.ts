@@ -14,10 +14,10 @@ it.each(["SIGKILL", "SIGTERM"] as const)("a job outlives danube up and its %s", 
   const directory = mkdtempSync(join(tmpdir(), "danube-restart-"));
   const [go, executions] = [join(directory, "go"), join(directory, "executions")];
   const command = `echo once >> ${executions}; echo waiting; while [ ! -e ${go} ]; do sleep 0.05; done; echo gone on`;
-  const repository = createGitRepository("waiting");
+  const repository = createGitRepository("patient");
   repository.push({ "danubefile.ts": `export default ({ step }) => step.run(${JSON.stringify(command)});\n` });
   const dataDirectory = join(directory, "data");
-  const options = { dataDirectory, blueprintUrl: createBlueprint({ waiting: { repository: repository.url } }).url };
+  const options = { dataDirectory, blueprintUrl: createBlueprint({ patient: { repository: repository.url } }).url };
 
   const first = await startDanubeUp(options);
   const sha = repository.push({ "change.txt": signal });
@@ -44,10 +44,10 @@ it("Ctrl-C ends the job, finally blocks included, before danube up ends", async 
   try { await step.run("echo waiting; sleep 600"); } finally { await step.run("sleep 0.3; echo cleaned up >> ${marks}"); }
 };
 `;
-  const repository = createGitRepository("waiting");
+  const repository = createGitRepository("interrupted");
   repository.push({ "danubefile.ts": script });
   const danube = await startDanubeUp({
-    blueprintUrl: createBlueprint({ waiting: { repository: repository.url } }).url,
+    blueprintUrl: createBlueprint({ interrupted: { repository: repository.url } }).url,
   });
   const sha = repository.push({ "change.txt": "x" });
   await deliver(danube.url, githubPush(repository, webhookSecret, { sha }));

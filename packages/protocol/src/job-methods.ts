@@ -83,6 +83,11 @@ export const RunStepRequest = z.object({
   timeoutMs: z.number().int().positive().optional(),
   capture: z.boolean().default(false),
   soft: z.boolean().default(false),
+  /**
+   * Whether the pipeline asked for it knowing that its job is to end: a step of a `finally` block, which has the job's grace. One
+   * that was asked for before, and comes when the job is ending already, is told to end at once.
+   */
+  afterCancel: z.boolean().default(false),
   /** Where in the pipeline file the call stands, such as `danubefile.ts:12`. */
   source: z.string().optional(),
 });

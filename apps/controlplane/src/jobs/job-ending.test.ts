@@ -46,6 +46,20 @@ describe("cancelling a job", () => {
     await harness.gone(job.id);
   });
 
+  test("signals a command that was asked for before its pipeline knew, and leaves those of `finally` blocks alone", async () => {
+    await using harness = await Harness.start();
+    const { job, coordinator } = await harness.startJob();
+    await cancel(harness, job.id);
+    const late = await coordinator.runStep();
+    await eventually(() => harness.driver.signals.length === 1);
+    expect(await late.finish("", 143)).toMatchObject({ status: "cancelled" });
+    const cleanUp = await coordinator.runStep({ sequence: 2, afterCancel: true });
+    expect(await cleanUp.finish("cleaned up\n", 0)).toMatchObject({ status: "success" });
+    expect(harness.driver.signals).toHaveLength(1);
+    await coordinator.client.reportStatus(stopped);
+    expect(await harness.ended(job.id)).toMatchObject(cancelled);
+  });
+
   test("that runs tells its Coordinator and signals its commands; `finally` blocks run; then it is over", async () => {
     await using harness = await Harness.start();
     const { job, coordinator } = await harness.startJob();
@@ -58,7 +72,7 @@ describe("cancelling a job", () => {
     await eventually(() => harness.driver.signals.length === 1);
     expect(await step.finish("interrupted\n", 143)).toMatchObject({ status: "cancelled", exitCode: 143 });
     expect(isReleased).toBe(false);
-    const cleanup = await coordinator.runStep({ name: "Clean up" });
+    const cleanup = await coordinator.runStep({ name: "Clean up", afterCancel: true });
     expect(await cleanup.finish("clean\n", 0)).toMatchObject({ status: "success" });
     await coordinator.client.reportStatus(stopped);
     expect(await harness.job(job.id)).toMatchObject(cancelled);

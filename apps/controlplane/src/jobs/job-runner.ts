@@ -84,6 +84,7 @@ export class JobRunner {
       ready: this.#ready.promise,
       mask: (text) => this.mask(text),
       onFailure: (message) => void this.handle({ type: "infrastructureFailed", message }),
+      ending: () => stateOf(this.#record).ending?.status,
     });
     this.attachments = new Attachments({
       clock,

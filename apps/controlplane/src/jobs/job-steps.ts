@@ -46,6 +46,8 @@ export interface JobStepsOptions {
   /** Masks secrets in text that is stored. */
   readonly mask: (text: string) => string;
   readonly onFailure: (message: string) => void;
+  /** How the job is about to end, once it was told to. */
+  readonly ending: () => SignalReason | undefined;
 }
 
 interface StepEntry {
@@ -214,6 +216,9 @@ export class JobSteps {
     const entry = { digest, running, refused: new AbortController() };
     this.#steps.set(stepId, entry);
     stored.catch((error: unknown) => this.#refuse(stepId, entry, error));
+    // Asked for before the pipeline knew: it is one of the commands that were told to end.
+    const ending = request.afterCancel ? undefined : this.#options.ending();
+    if (ending !== undefined) void running.tellToEnd(ending);
     return entry;
   }
 

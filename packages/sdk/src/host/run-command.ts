@@ -58,6 +58,7 @@ async function runAttempt(
     capture: options.capture,
     // Neither fails the job by itself, and that is what the field says.
     soft: options.soft || !options.check,
+    afterCancel: scope.cancellation.signal.aborted,
     ...(run.location === undefined ? {} : { source: run.location }),
   };
   const end = await scope.executor.runStep(request).catch((error: unknown) => {
