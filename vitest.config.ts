@@ -28,6 +28,8 @@ export default defineConfig({
           include: process.env["DANUBE_TEST_CLUSTER"]
             ? ["e2e/cluster/**/*.test.ts", "packages/runtime-kubernetes/**/*.cluster-test.ts"]
             : [],
+          // They stop parts of the cluster and load it for long: to be run by hand, on a machine that does nothing else.
+          exclude: process.env["DANUBE_TEST_FAULTS"] ? [] : ["e2e/cluster/{faults,many-jobs}.test.ts"],
           testTimeout: 300_000,
           hookTimeout: 300_000,
           fileParallelism: false,

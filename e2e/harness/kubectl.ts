@@ -10,8 +10,8 @@ import { promisify } from "node:util";
 const run = promisify(execFile);
 const repository = fileURLToPath(new URL("../..", import.meta.url));
 
-/** Where Pods reach this machine. */
-export const nodeAddress = "10.244.255.1";
+/** Where Pods reach this machine, which is the cluster's node. */
+export const nodeAddress = process.env["DANUBE_TEST_NODE_ADDRESS"] ?? "";
 
 export interface KubernetesObject {
   readonly apiVersion: string;

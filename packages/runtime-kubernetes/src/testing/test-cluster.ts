@@ -11,8 +11,8 @@ import { statusOf } from "../api-errors.ts";
 
 const run = promisify(execFile);
 
-/** Where Pods reach this machine. */
-export const nodeAddress = "10.244.255.1";
+/** Where Pods reach this machine, which is the cluster's node. */
+export const nodeAddress = process.env["DANUBE_TEST_NODE_ADDRESS"] ?? "";
 
 export interface TestImage {
   readonly name: string;
