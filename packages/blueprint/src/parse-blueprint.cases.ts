@@ -1,5 +1,6 @@
 // Blueprints with mistakes, and exactly what is said about each. A file is given as text, or as a value that stands for its
 // JSON with two spaces of indentation.
+// Longer than other files because it is one table.
 
 export interface BlueprintCase {
   readonly title: string;

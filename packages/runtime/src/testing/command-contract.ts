@@ -1,4 +1,5 @@
 // What a command meets in a sandbox: the part of the drivers' contract that needs real processes.
+// Longer than other files because every driver passes it as one suite.
 import { stepFileNames } from "@danube/protocol";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { RuntimeDriver, StepProbe } from "../driver.ts";
